@@ -1,0 +1,1 @@
+//! The command hoiam: everything on one machine, and every operator's and auditor's tool.

@@ -1,0 +1,1 @@
+//! Read models: pool, migrations and checkpoints on SQLite or PostgreSQL.

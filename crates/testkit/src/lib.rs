@@ -1,0 +1,1 @@
+//! Real nats-server and PostgreSQL, services on free ports and fault injection, for tests.

@@ -1,0 +1,1 @@
+//! The few words that mean danger: recall first, microseconds, before the append.

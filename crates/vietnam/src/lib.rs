@@ -1,0 +1,1 @@
+//! Vietnamese calendar and working time, phone numbers, text folding and administrative units.

@@ -1,0 +1,2 @@
+//! Decides field, topic, kind, urgency, level and place of a report, or asks for a person.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Web pages for people, and the directory of people, roles, units and credentials.

@@ -1,0 +1,2 @@
+//! Web pages for people, and the directory of people, roles, units and credentials.
+fn main() {}

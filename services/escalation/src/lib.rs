@@ -1,0 +1,1 @@
+//! Turns events into obligations with deadlines and records what was missed.

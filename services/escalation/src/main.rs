@@ -1,0 +1,2 @@
+//! Turns events into obligations with deadlines and records what was missed.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Carries the answer to the citizen at the level of the case, closes and reopens.

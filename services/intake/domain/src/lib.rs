@@ -1,0 +1,1 @@
+//! The rules of intake: state, command, event, decide and evolve, with no IO.

@@ -1,0 +1,2 @@
+//! Takes what citizens report, from NATS, gRPC and HTTP, and gives a receipt once it is on record.
+fn main() {}

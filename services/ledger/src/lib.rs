@@ -1,0 +1,1 @@
+//! The event store: writer, reader, vault, relay and Merkle tree.

@@ -1,0 +1,2 @@
+//! The event store: writer, reader, vault, relay and Merkle tree.
+fn main() {}

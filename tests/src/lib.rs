@@ -1,0 +1,1 @@
+//! Journeys, promises, chaos and conformance over the whole system.
