@@ -1,0 +1,82 @@
+//! What classification states: `classification/<case>`.
+
+use kernel::taxonomy::{Field, Kind, Level, Topic, Urgency};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::payload;
+use crate::Code;
+use crate::evidence::Evidence;
+
+/// What a report was found to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// None when it is not a report, or nothing is known.
+    pub field: Option<Field>,
+    /// The main topic.
+    pub topic: Option<Topic>,
+    /// Further topics the text asks something about.
+    #[schemars(length(max = 8))]
+    pub also: Vec<Topic>,
+    /// The legal kind.
+    pub kind: Kind,
+    /// How soon harm comes.
+    pub urgency: Urgency,
+    /// The level of the answer.
+    pub level: Level,
+    /// False when nobody can act on it without asking back.
+    pub complete: bool,
+    /// Codes of the wards and communes (1 July 2025) that the text may mean.
+    #[schemars(length(max = 16))]
+    pub wards: Vec<Code>,
+    /// Where in the sealed text a street is named.
+    #[schemars(length(max = 16))]
+    pub place: Vec<Evidence>,
+}
+
+/// Sure enough: decided by rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReportClassified {
+    /// The finding.
+    pub finding: Finding,
+    /// How sure, in thousandths.
+    #[schemars(range(max = 1000))]
+    pub confidence: u16,
+    /// Which rules matched.
+    #[schemars(length(max = 64))]
+    pub evidence: Vec<Evidence>,
+    /// Version of the classification policy in force at the cause's position.
+    pub policy: Code,
+}
+payload!(ReportClassified, "classification", "report_classified.v1");
+
+/// A person must confirm before anything leaves the house.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReviewRequested {
+    /// Why: `low_confidence`, `may_be_denunciation`, `may_be_corruption`, `about_an_official`, `unclear` …
+    #[schemars(length(max = 16))]
+    pub reasons: Vec<Code>,
+    /// What the rules would say.
+    pub suggestion: Finding,
+    /// How sure, in thousandths.
+    #[schemars(range(max = 1000))]
+    pub confidence: u16,
+    /// Which rules matched.
+    #[schemars(length(max = 64))]
+    pub evidence: Vec<Evidence>,
+    /// Version of the policy.
+    pub policy: Code,
+}
+payload!(ReviewRequested, "classification", "review_requested.v1");
+
+/// A person decided. Sealed: [`crate::sealed::Note`] when the suggestion was changed with a reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReviewDecided {
+    /// What it is.
+    pub finding: Finding,
+    /// Whether it differs from what was suggested.
+    pub changed: bool,
+    /// Position of the review_requested that this answers.
+    pub review: u64,
+}
+payload!(ReviewDecided, "classification", "review_decided.v1");

@@ -1,0 +1,90 @@
+//! What routing states: `routing/<case>`.
+
+use kernel::taxonomy::{Destination, Office};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::payload;
+use crate::Code;
+
+/// The policy named the office, the units it proposes, and where the case rests first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseRouted {
+    /// The handling office.
+    pub office: Office,
+    /// Units it proposes, the lead first; empty where none is concerned.
+    #[schemars(length(max = 8))]
+    pub units: Vec<Code>,
+    /// Where it rests now.
+    pub destination: Destination,
+    /// Version of the routing policy in force at the cause's position.
+    pub policy: Code,
+    /// The clause that matched.
+    pub clause: Code,
+    /// What the clause looked at, as `name=value`.
+    #[schemars(length(max = 16))]
+    pub inputs: Vec<Code>,
+}
+payload!(CaseRouted, "routing", "case_routed.v1");
+
+/// Put before a unit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseDispatched {
+    /// Before whom.
+    pub unit: Code,
+    /// The office on whose behalf.
+    pub office: Office,
+    /// Dense per case, from 1; an older one is ignored.
+    pub revision: u32,
+    /// Why now: `level_2`, `opinion_agreed`, `office_order`, `crime_report`, `emergency`, `reopened`, `better_unit`.
+    pub basis: Code,
+}
+payload!(CaseDispatched, "routing", "case_dispatched.v1");
+
+/// The unit takes it on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseAccepted {
+    /// Who.
+    pub unit: Code,
+    /// Which dispatch.
+    pub revision: u32,
+}
+payload!(CaseAccepted, "routing", "case_accepted.v1");
+
+/// The unit says it is not theirs. Sealed: [`crate::sealed::Note`], the reason in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseReturned {
+    /// Who.
+    pub unit: Code,
+    /// Which dispatch.
+    pub revision: u32,
+    /// `not_ours`, `incomplete`, `duplicate`, `conflict`, `other`.
+    pub reason: Code,
+    /// Whose it is, if the unit knows.
+    pub better_unit: Option<Code>,
+}
+payload!(CaseReturned, "routing", "case_returned.v1");
+
+/// Work goes on. Sealed: [`crate::sealed::Note`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProgressReported {
+    /// Who.
+    pub unit: Code,
+    /// Which dispatch.
+    pub revision: u32,
+    /// The date promised, `YYYY-MM-DD`, or none.
+    pub committed_date: Option<Code>,
+}
+payload!(ProgressReported, "routing", "progress_reported.v1");
+
+/// The unit's result. Sealed: [`crate::sealed::Note`], the answer to the citizen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ResultReported {
+    /// Who.
+    pub unit: Code,
+    /// Which dispatch.
+    pub revision: u32,
+    /// `done`, `partly_done`, `not_possible`, `no_grounds`.
+    pub outcome: Code,
+}
+payload!(ResultReported, "routing", "result_reported.v1");

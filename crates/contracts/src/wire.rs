@@ -1,0 +1,191 @@
+//! The JSON that gateways and units exchange with us over NATS; the published contract is AsyncAPI in `proto/`.
+
+use kernel::taxonomy::{Field, Kind, Level, Office, Topic, Urgency};
+use kernel::{CaseId, Instant, TrackingCode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Code;
+
+/// A report as a gateway publishes it to `in.<channel>.<gateway>` or asks with on `submit.<channel>.<gateway>`.
+/// Unknown fields are passed over.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReportIn {
+    /// The gateway's own id of this message, 1 to 128 characters; sending it again gives the same receipt.
+    #[schemars(length(min = 1, max = 128))]
+    pub id: String,
+    /// What was said, as it arrived.
+    #[schemars(length(min = 1, max = 65536))]
+    pub text: String,
+    /// When it was said, RFC 3339 with zone; absent: now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<String>,
+    /// `0888247247` or `1022`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
+    /// Who reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<ReporterIn>,
+    /// Where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<PlaceIn>,
+    /// True when the call dropped before all was said.
+    #[serde(default)]
+    pub incomplete: bool,
+    /// On `in.express.<gateway>` only: the channel (`phone`, `sms`, `email`, `web`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+}
+
+/// Who reports; any part may be missing.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct ReporterIn {
+    /// Name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Phone number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// E-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+/// Where; any part may be missing.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct PlaceIn {
+    /// In words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Degrees north.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latitude: Option<f64>,
+    /// Degrees east.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longitude: Option<f64>,
+}
+
+/// What a gateway reads on `out.<channel>.<gateway>`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ReceiptOut {
+    /// On record.
+    Receipt {
+        /// The gateway's id of the message.
+        id: String,
+        /// What the citizen follows the case by.
+        code: TrackingCode,
+        /// Position of `report_received`.
+        position: u64,
+        /// When it was committed, microseconds UTC.
+        accepted_at: Instant,
+    },
+    /// Not taken. Nothing is lost: what came stays with the sender, and is on record as refused.
+    Refusal {
+        /// The gateway's id of the message, if one could be read.
+        id: Option<String>,
+        /// `not_json`, `invalid_utf8`, `wrong_type`, `no_id`, `no_text`, `nul`, `too_large`, `unknown_channel`, `future`, `reused_id` …
+        reason: Code,
+        /// One sentence: what was wrong and what to do. Never quotes what was sent.
+        detail: String,
+    },
+}
+
+/// What is put before a unit on `cases.<office>.<unit>.<case>.<revision>`: facts and a reference, never content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseNotice {
+    /// The case.
+    pub case: CaseId,
+    /// Which dispatch, from 1.
+    pub revision: u32,
+    /// Whom it is for.
+    pub unit: Code,
+    /// The office it comes from.
+    pub office: Office,
+    /// The facts.
+    pub field: Option<Field>,
+    /// Main topic.
+    pub topic: Option<Topic>,
+    /// Legal kind.
+    pub kind: Kind,
+    /// How soon harm comes.
+    pub urgency: Urgency,
+    /// Level of the answer.
+    pub level: Level,
+    /// Codes of wards that the report may mean.
+    pub wards: Vec<Code>,
+    /// Position of `case_dispatched`.
+    pub position: u64,
+    /// When it was dispatched.
+    pub dispatched_at: Instant,
+}
+
+/// What a unit asks on `desk.<unit>.<verb>`; verbs: `open`, `accept`, `return`, `progress`, `result`.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DeskRequest {
+    /// The unit's own id of this request, 1 to 128 characters; sending it again gives the same answer.
+    pub request_id: String,
+    /// The case.
+    pub case: CaseId,
+    /// As received.
+    pub revision: u32,
+    /// `return`: `not_ours`, `incomplete`, `duplicate`, `conflict`, `other`. `result`: `done`, `partly_done`, `not_possible`, `no_grounds`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// `return`: the reason in words. `progress`, `result`: what to tell the citizen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// `return`: whose it is, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub better_unit: Option<String>,
+    /// `progress`: the date promised, `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed_date: Option<String>,
+}
+
+/// What a unit gets as the reply.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum DeskReply {
+    /// On record.
+    Done {
+        /// Position of the event.
+        position: u64,
+        /// Whether it was on record before.
+        already: bool,
+    },
+    /// The content, opened for this unit; the opening is on record.
+    Opened {
+        /// What the citizen said.
+        text: String,
+        /// Where, in words, if given apart from the text.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
+        /// Degrees north.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        latitude: Option<f64>,
+        /// Degrees east.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        longitude: Option<f64>,
+        /// Position of the access event.
+        position: u64,
+    },
+    /// Not done.
+    Refused {
+        /// A code for the program.
+        reason: Code,
+        /// One sentence for the person: what was wrong and what to do.
+        detail: String,
+    },
+}
+
+macro_rules! hidden {
+    ($($type:ident),+) => {
+        $(impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($type), "(may hold personal data)"))
+            }
+        })+
+    };
+}
+hidden!(ReportIn, ReporterIn, PlaceIn, DeskRequest, DeskReply);
