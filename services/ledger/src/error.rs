@@ -1,0 +1,200 @@
+//! Why a request is refused, and the one table from a refusal to its gRPC code. Refusals hold nothing personal: no text
+//! of an event ever stands in one.
+
+use contracts::grpc::ledger as wire;
+use prost::Message as _;
+use tonic::{Code, Status};
+use uuid::Uuid;
+use wire::refusal::Reason;
+
+/// The fact that blocks a request. `Display` is one sentence: what was wrong and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Somebody else appended to the stream first.
+    #[error("the stream {category}/{stream_id} is at version {actual}: read it again and decide again")]
+    WrongExpectedVersion {
+        /// Of the stream.
+        category: String,
+        /// Of the stream.
+        stream_id: Uuid,
+        /// Its version now; 0 when it does not exist.
+        actual: u64,
+    },
+    /// The guard `unless` found an event.
+    #[error("the case moved: {type_} was committed at position {position}; read on and decide again")]
+    CaseMoved {
+        /// Of the event that moved it.
+        position: u64,
+        /// Of the event that moved it.
+        type_: String,
+    },
+    /// The same request id came with other content.
+    #[error("this request id was used before for something else: send the same content, or take a new id")]
+    RequestIdReused,
+    /// Over a limit.
+    #[error("{what} is {actual}, the limit is {limit}: make it smaller or split it")]
+    TooLarge {
+        /// Which limit.
+        what: &'static str,
+        /// What is allowed.
+        limit: u64,
+        /// What came.
+        actual: u64,
+    },
+    /// The caller does not own the category.
+    #[error("{caller} may not append to the category {category}: a category belongs to one service")]
+    ForeignCategory {
+        /// The category asked for.
+        category: String,
+        /// Who asked.
+        caller: String,
+    },
+    /// Malformed.
+    #[error("{field} is not valid: {why}")]
+    Invalid {
+        /// Which field.
+        field: String,
+        /// What it must be.
+        why: &'static str,
+    },
+    /// Another instance writes.
+    #[error("this instance does not write now: try again, or ask the one that does")]
+    NotLeader,
+    /// The database did not take it. Nothing is known to be stored; the same request may be sent again.
+    #[error("the ledger cannot store this now: send the same request again")]
+    Unavailable,
+    /// The lease went to somebody else.
+    #[error("the lease is held under fence {fence}: stop, and take the lease again")]
+    LeaseLost {
+        /// The fence now in force.
+        fence: u64,
+    },
+}
+
+impl Refused {
+    /// A field is malformed. `why` says what it must be and never repeats what came.
+    pub fn invalid(field: impl Into<String>, why: &'static str) -> Self {
+        Self::Invalid {
+            field: field.into(),
+            why,
+        }
+    }
+
+    /// Refuses what is over its limit.
+    ///
+    /// # Errors
+    /// `TooLarge` when it is.
+    pub fn over(what: &'static str, limit: usize, actual: usize) -> Result<(), Self> {
+        if actual > limit {
+            return Err(Self::TooLarge {
+                what,
+                limit: limit as u64,
+                actual: actual as u64,
+            });
+        }
+        Ok(())
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Self::WrongExpectedVersion { .. } | Self::CaseMoved { .. } | Self::LeaseLost { .. } => {
+                Code::FailedPrecondition
+            }
+            Self::RequestIdReused => Code::AlreadyExists,
+            Self::TooLarge { .. } | Self::Invalid { .. } => Code::InvalidArgument,
+            Self::ForeignCategory { .. } => Code::PermissionDenied,
+            Self::NotLeader | Self::Unavailable => Code::Unavailable,
+        }
+    }
+}
+
+impl From<Refused> for wire::Refusal {
+    fn from(refused: Refused) -> Self {
+        let message = refused.to_string();
+        let reason = match refused {
+            Refused::WrongExpectedVersion {
+                category,
+                stream_id,
+                actual,
+            } => Reason::WrongExpectedVersion(wire::WrongExpectedVersion {
+                category,
+                stream_id: crate::event::bytes(stream_id),
+                actual,
+            }),
+            Refused::CaseMoved { position, type_ } => Reason::CaseMoved(wire::CaseMoved {
+                position,
+                r#type: type_,
+            }),
+            Refused::RequestIdReused => Reason::RequestIdReused(wire::RequestIdReused {}),
+            Refused::TooLarge { what, limit, actual } => Reason::TooLarge(wire::TooLarge {
+                what: what.to_owned(),
+                limit,
+                actual,
+            }),
+            Refused::ForeignCategory { category, caller } => {
+                Reason::ForeignCategory(wire::ForeignCategory { category, caller })
+            }
+            Refused::Invalid { field, .. } => Reason::Invalid(wire::Invalid { field }),
+            Refused::NotLeader => Reason::NotLeader(wire::NotLeader {
+                leader: String::new(),
+            }),
+            Refused::Unavailable => Reason::Unavailable(wire::Unavailable {}),
+            Refused::LeaseLost { fence } => Reason::LeaseLost(wire::LeaseLost { fence }),
+        };
+        Self {
+            message,
+            reason: Some(reason),
+        }
+    }
+}
+
+impl From<Refused> for Status {
+    fn from(refused: Refused) -> Self {
+        let code = refused.code();
+        let refusal = wire::Refusal::from(refused);
+        let details = refusal.encode_to_vec();
+        Self::with_details(code, refusal.message, details.into())
+    }
+}
+
+/// What went wrong below: the database, the keys, or what is stored.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or is out of reach.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// Another instance took over, or holds the writer's lock.
+    #[error("another instance of the ledger writes to this database")]
+    NotLeader,
+    /// The key-encryption key does not fit the key store.
+    #[error("a wrapped key does not open: is this the key-encryption key the ledger was created with?")]
+    WrongKey,
+    /// The stored bytes are not what the ledger writes.
+    #[error("what is stored is damaged: {0}")]
+    Damaged(&'static str),
+    /// The database is not set up as durability needs.
+    #[error("the database is not safe to write to: {0}")]
+    Unsafe(String),
+    /// The URL names neither engine.
+    #[error("the database URL must be sqlite:<path> or postgres://…")]
+    UnknownEngine,
+    /// A file could not be read or written.
+    #[error("the file {path} cannot be used")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl From<StoreError> for Status {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
+        match error {
+            StoreError::NotLeader => Refused::NotLeader.into(),
+            StoreError::Damaged(_) => Self::data_loss("what is stored is damaged: run `hoiam doctor`"),
+            _ => Refused::Unavailable.into(),
+        }
+    }
+}

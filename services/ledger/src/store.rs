@@ -1,0 +1,376 @@
+//! Reading what is committed, on either engine. All SQL of the ledger is in this file and the folder beside it.
+
+pub(crate) mod engine;
+pub(crate) mod insert;
+pub(crate) mod keys;
+pub mod migrate;
+pub(crate) mod session;
+
+use std::sync::Arc;
+
+use sqlx::{ColumnIndex, Decode, FromRow, QueryBuilder, Row, Type};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use engine::on;
+pub(crate) use engine::{Engine, Pool};
+
+use crate::error::StoreError;
+use crate::event::{Filter, StoredEvent};
+use crate::merkle::{Frontier, Hash};
+
+/// The committed history, for readers. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    head: Arc<watch::Sender<u64>>,
+}
+
+/// The end of the committed history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Of the last event; 0 when there is none.
+    pub position: u64,
+    /// Of the last event, in microseconds, UTC.
+    pub recorded_at: i64,
+    /// Of the Merkle tree over all events.
+    pub frontier: Frontier,
+}
+
+impl Head {
+    /// The RFC 6962 root over `position` leaves.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        self.frontier.root()
+    }
+}
+
+/// Sealed content with the envelope it is bound to.
+#[derive(Clone, Debug)]
+pub struct SealedEvent {
+    /// The event.
+    pub event: StoredEvent,
+    /// Nonce of the cipher, and ciphertext with its tag; `None` when nothing was sealed or it was erased.
+    pub sealed: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+/// A reactor's cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCursor {
+    /// Whose.
+    pub consumer: String,
+    /// Of which shard.
+    pub shard: u32,
+    /// Who holds it; empty: nobody.
+    pub holder: String,
+    /// Raised each time somebody takes it.
+    pub fence: u64,
+    /// Highest position with nothing undone before it.
+    pub position: u64,
+    /// Microseconds, UTC.
+    pub updated_at: i64,
+    /// Microseconds, UTC.
+    pub expires_at: i64,
+}
+
+const EVENT: &str = "SELECT e.position, e.id, s.category, s.id AS stream_id, e.version, e.case_id, e.name, e.revision, \
+     e.occurred_at, e.recorded_at, e.actor, e.correlation, e.causation, e.traceparent, e.request_id, b.data, b.salt, \
+     e.data_hash, e.sealed_hash, e.leaf, b.nonce, b.sealed \
+     FROM events e JOIN streams s ON s.number = e.stream JOIN bodies b ON b.position = e.position WHERE ";
+/// The same without the sealed part, which only opening needs.
+const EVENT_FACTS: &str = "SELECT e.position, e.id, s.category, s.id AS stream_id, e.version, e.case_id, e.name, e.revision, \
+     e.occurred_at, e.recorded_at, e.actor, e.correlation, e.causation, e.traceparent, e.request_id, b.data, b.salt, \
+     e.data_hash, e.sealed_hash, e.leaf \
+     FROM events e JOIN streams s ON s.number = e.stream JOIN bodies b ON b.position = e.position WHERE ";
+
+impl Store {
+    /// Opens a database for reading. It must have been migrated (`migrate::run`).
+    ///
+    /// # Errors
+    /// When it is out of reach.
+    pub(crate) async fn open(engine: &Engine) -> Result<Self, StoreError> {
+        let pool = Pool::open(engine).await?;
+        let store = Self {
+            pool,
+            head: Arc::new(watch::Sender::new(0)),
+        };
+        store.refresh().await?;
+        Ok(store)
+    }
+
+    /// `sqlite` or `postgres`.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        match self.pool {
+            Pool::Sqlite(_) => "sqlite",
+            Pool::Postgres(_) => "postgres",
+        }
+    }
+
+    /// The committed head, as it moves. What it shows is readable.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    /// Called by the writer after a commit.
+    pub(crate) fn committed(&self, position: u64) {
+        self.head.send_if_modified(|head| {
+            let moved = position > *head;
+            *head = position.max(*head);
+            moved
+        });
+    }
+
+    /// Looks at the database for a head that another instance moved.
+    pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
+        self.committed(self.head().await?.position);
+        Ok(())
+    }
+
+    /// The end of the committed history.
+    ///
+    /// # Errors
+    /// When the database fails or the head row is damaged.
+    pub async fn head(&self) -> Result<Head, StoreError> {
+        on!(Pool: &self.pool, pool, Db => {
+            let row: HeadRow = sqlx::query_as::<Db, _>(HEAD).fetch_one(pool).await?;
+            row.head()
+        })
+    }
+
+    /// At most `limit` events of the positions `from..=to` that match, by position. When fewer come back, there are no
+    /// more of them up to `to`. `to` is cut at the committed head.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read_all(
+        &self,
+        from: u64,
+        to: u64,
+        limit: usize,
+        filter: &Filter,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let to = to.min(*self.head.borrow());
+        if from > to {
+            return Ok(Vec::new());
+        }
+        on!(Pool: &self.pool, pool, Db => {
+            let mut query = QueryBuilder::<Db>::new(EVENT_FACTS);
+            query.push("e.position >= ").push_bind(int(from)).push(" AND e.position <= ").push_bind(int(to));
+            if !filter.categories.is_empty() {
+                query.push(" AND s.category IN (");
+                let mut list = query.separated(", ");
+                filter.categories.iter().for_each(|category| { list.push_bind(category.clone()); });
+                query.push(")");
+            }
+            if !filter.names.is_empty() {
+                query.push(" AND e.name IN (");
+                let mut list = query.separated(", ");
+                filter.names.iter().for_each(|name| { list.push_bind(name.clone()); });
+                query.push(")");
+            }
+            if let Some(case) = filter.case_id {
+                query.push(" AND e.case_id = ").push_bind(blob(case));
+            }
+            if let Some(actor) = &filter.actor {
+                query.push(" AND e.actor = ").push_bind(actor.clone());
+            }
+            query.push(" ORDER BY e.position LIMIT ").push_bind(int(limit as u64));
+            Ok(query.build_query_as::<StoredEvent>().fetch_all(pool).await?)
+        })
+    }
+
+    /// At most `limit` events of one stream from a version on, by version.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read_stream(
+        &self,
+        category: &str,
+        id: Uuid,
+        from_version: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        on!(Pool: &self.pool, pool, Db => {
+            let mut query = QueryBuilder::<Db>::new(EVENT_FACTS);
+            query.push("s.category = ").push_bind(category.to_owned()).push(" AND s.id = ").push_bind(blob(id));
+            query.push(" AND e.version >= ").push_bind(int(from_version));
+            query.push(" ORDER BY e.version LIMIT ").push_bind(int(limit as u64));
+            Ok(query.build_query_as::<StoredEvent>().fetch_all(pool).await?)
+        })
+    }
+
+    /// At most `limit` events of one case from a position on, by position.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read_case(
+        &self,
+        case: Uuid,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let filter = Filter {
+            case_id: Some(case),
+            ..Filter::default()
+        };
+        self.read_all(from, u64::MAX, limit, &filter).await
+    }
+
+    /// The events at these positions with their sealed part, in any order; what does not exist is left out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn read_sealed(&self, positions: &[u64]) -> Result<Vec<SealedEvent>, StoreError> {
+        if positions.is_empty() {
+            return Ok(Vec::new());
+        }
+        on!(Pool: &self.pool, pool, Db => {
+            let mut query = QueryBuilder::<Db>::new(EVENT);
+            query.push("e.position IN (");
+            let mut list = query.separated(", ");
+            positions.iter().for_each(|position| { list.push_bind(int(*position)); });
+            query.push(")");
+            Ok(query.build_query_as::<SealedEvent>().persistent(false).fetch_all(pool).await?)
+        })
+    }
+
+    /// All cursors.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn cursors(&self) -> Result<Vec<StoredCursor>, StoreError> {
+        on!(Pool: &self.pool, pool, Db => {
+            Ok(sqlx::query_as::<Db, StoredCursor>(
+                "SELECT consumer, shard, holder, fence, position, updated_at, expires_at FROM cursors ORDER BY consumer, shard",
+            )
+            .fetch_all(pool)
+            .await?)
+        })
+    }
+
+    /// Ends all connections, so that the files can be moved.
+    pub(crate) async fn close(&self) {
+        on!(Pool: &self.pool, pool, _Db => pool.close().await);
+    }
+}
+
+pub(crate) const HEAD: &str = "SELECT position, recorded_at, fence, streams, frontier FROM head WHERE id = 1";
+
+/// The head row.
+pub(crate) struct HeadRow {
+    pub(crate) position: i64,
+    pub(crate) recorded_at: i64,
+    pub(crate) fence: i64,
+    pub(crate) streams: i64,
+    pub(crate) frontier: Vec<u8>,
+}
+
+impl HeadRow {
+    pub(crate) fn head(&self) -> Result<Head, StoreError> {
+        let position = uint(self.position);
+        let frontier = Frontier::from_bytes(position, &self.frontier).ok_or(StoreError::Damaged(
+            "the Merkle frontier does not fit the head's position",
+        ))?;
+        Ok(Head {
+            position,
+            recorded_at: self.recorded_at,
+            frontier,
+        })
+    }
+}
+
+/// A number as the databases keep it. Positions and versions count from 1 and never reach 2^63.
+pub(crate) fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number as we keep it; the databases hold no negative one.
+pub(crate) fn uint(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+pub(crate) fn blob(id: Uuid) -> Vec<u8> {
+    id.as_bytes().to_vec()
+}
+
+fn id(bytes: &[u8]) -> Result<Uuid, sqlx::Error> {
+    Uuid::from_slice(bytes).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+/// What a row must be able to hold for our types to be read from it: both engines' rows are.
+macro_rules! from_row {
+    ($name:ident, |$row:ident| $body:expr) => {
+        impl<'r, R: Row> FromRow<'r, R> for $name
+        where
+            for<'a> &'a str: ColumnIndex<R>,
+            i64: Decode<'r, R::Database> + Type<R::Database>,
+            String: Decode<'r, R::Database> + Type<R::Database>,
+            Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+        {
+            fn from_row($row: &'r R) -> Result<Self, sqlx::Error> {
+                $body
+            }
+        }
+    };
+}
+pub(crate) use from_row;
+
+from_row!(HeadRow, |row| Ok(Self {
+    position: row.try_get("position")?,
+    recorded_at: row.try_get("recorded_at")?,
+    fence: row.try_get("fence")?,
+    streams: row.try_get("streams")?,
+    frontier: row.try_get("frontier")?,
+}));
+
+from_row!(StoredEvent, |row| Ok(Self {
+    position: uint(row.try_get("position")?),
+    id: id(&row.try_get::<Vec<u8>, _>("id")?)?,
+    category: row.try_get("category")?,
+    stream_id: id(&row.try_get::<Vec<u8>, _>("stream_id")?)?,
+    version: uint(row.try_get("version")?),
+    case_id: row
+        .try_get::<Option<Vec<u8>>, _>("case_id")?
+        .as_deref()
+        .map(id)
+        .transpose()?,
+    name: row.try_get("name")?,
+    revision: u32::try_from(row.try_get::<i64, _>("revision")?).unwrap_or(0),
+    occurred_at: row.try_get("occurred_at")?,
+    recorded_at: row.try_get("recorded_at")?,
+    actor: row.try_get("actor")?,
+    correlation: row.try_get("correlation")?,
+    causation: row
+        .try_get::<Option<Vec<u8>>, _>("causation")?
+        .as_deref()
+        .map(id)
+        .transpose()?,
+    traceparent: row.try_get("traceparent")?,
+    request_id: id(&row.try_get::<Vec<u8>, _>("request_id")?)?,
+    data: row.try_get::<Option<Vec<u8>>, _>("data")?.unwrap_or_default(),
+    salt: row.try_get::<Option<Vec<u8>>, _>("salt")?.unwrap_or_default(),
+    data_hash: row.try_get("data_hash")?,
+    sealed_hash: row.try_get("sealed_hash")?,
+    leaf: row.try_get("leaf")?,
+}));
+
+from_row!(SealedEvent, |row| {
+    let nonce: Option<Vec<u8>> = row.try_get("nonce")?;
+    let sealed: Option<Vec<u8>> = row.try_get("sealed")?;
+    Ok(Self {
+        event: StoredEvent::from_row(row)?,
+        sealed: nonce.zip(sealed),
+    })
+});
+
+from_row!(StoredCursor, |row| Ok(Self {
+    consumer: row.try_get("consumer")?,
+    shard: u32::try_from(row.try_get::<i64, _>("shard")?).unwrap_or(0),
+    holder: row.try_get("holder")?,
+    fence: uint(row.try_get("fence")?),
+    position: uint(row.try_get("position")?),
+    updated_at: row.try_get("updated_at")?,
+    expires_at: row.try_get("expires_at")?,
+}));
