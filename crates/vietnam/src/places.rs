@@ -1,0 +1,450 @@
+//! Finds the street, ward and district a text names, and the codes of the wards they are today.
+//!
+//! Thin on purpose: a type word or a number makes a mention certain; a district's name stands for itself; a street is what
+//! follows "đường" or "hẻm", or the capitalised words right before the ward. Before July 2025 the same names meant other
+//! ground, so a name gives all the codes it may mean.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use crate::text::{Folded, is_separator};
+
+/// A place as a text names it. Ranges are bytes of the folded text; whoever keeps a place keeps the codes, not the words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// A street, alley, bridge, canal or park.
+    pub street: Option<Range<usize>>,
+    /// A ward or commune, of today or of before.
+    pub ward: Option<Range<usize>>,
+    /// A district of before July 2025, or the city of Thủ Đức.
+    pub district: Option<Range<usize>>,
+    /// Codes of today's wards and communes it may be; empty if no name is known.
+    pub wards: Vec<u32>,
+    /// Code of the district, if one is named.
+    pub district_code: Option<u16>,
+}
+
+impl Place {
+    /// Whether nothing is named.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.street.is_none() && self.ward.is_none() && self.district.is_none()
+    }
+}
+
+/// A ward or commune of today: its code, and its name with the type word (`Phường Tân Định`); `None` for an unknown code.
+#[must_use]
+pub fn ward_name(code: u32) -> Option<&'static str> {
+    UNITS.names.get(&code).map(String::as_str)
+}
+
+/// Codes of all 168 wards, communes and the special zone.
+#[must_use]
+pub fn ward_codes() -> Vec<u32> {
+    let mut codes: Vec<u32> = UNITS.names.keys().copied().collect();
+    codes.sort_unstable();
+    codes
+}
+
+/// What a folded ward name can mean.
+#[derive(Debug, Default)]
+struct Meaning {
+    /// A unit of today.
+    today: BTreeSet<u32>,
+    /// Units of before: their district and what they are today.
+    before: Vec<(u16, Vec<u32>)>,
+}
+
+#[derive(Debug, Default)]
+struct Units {
+    names: HashMap<u32, String>,
+    wards: HashMap<String, Meaning>,
+    districts: HashMap<String, u16>,
+}
+
+static UNITS: LazyLock<Units> = LazyLock::new(|| {
+    let mut units = Units::default();
+    for line in include_str!("../data/units.txt")
+        .lines()
+        .filter(|l| !l.starts_with('#'))
+    {
+        units.read(line);
+    }
+    // How people shorten districts whose name needs no type word.
+    for (alias, code) in [("bthanh", 765), ("b thanh", 765)] {
+        units.districts.insert(alias.to_owned(), code);
+    }
+    units
+});
+
+impl Units {
+    /// One line of the data file; what does not read is left out (a test counts the lines).
+    fn read(&mut self, line: &str) {
+        let mut words = line.split(' ');
+        let kind = words.next().unwrap_or_default();
+        let code = words
+            .next()
+            .and_then(|c| c.parse::<u32>().ok())
+            .unwrap_or_default();
+        let letter = words.next().unwrap_or_default();
+        let rest = words.collect::<Vec<_>>().join(" ");
+        let (name, codes) = rest.split_once(" = ").unwrap_or((&rest, ""));
+        let folded = Folded::new(name).as_str().to_owned();
+        match kind {
+            "W" => {
+                let word = match letter {
+                    "P" => "Phường",
+                    "X" => "Xã",
+                    _ => "Đặc khu",
+                };
+                self.names.insert(code, format!("{word} {name}"));
+                self.wards.entry(folded).or_default().today.insert(code);
+            }
+            "D" => {
+                let code = u16::try_from(code).unwrap_or_default();
+                // "binhthanh" is how it is typed in a hurry.
+                self.districts.insert(folded.replace(' ', ""), code);
+                self.districts.insert(folded, code);
+            }
+            "O" => {
+                let today = codes.split(' ').filter_map(|c| c.parse().ok()).collect();
+                let district = u16::try_from(code).unwrap_or_default();
+                self.wards
+                    .entry(folded)
+                    .or_default()
+                    .before
+                    .push((district, today));
+            }
+            _ => {}
+        }
+    }
+}
+
+const WARD_WORDS: [&str; 6] = ["phuong", "p", "f", "xa", "x", "dac khu"];
+const DISTRICT_WORDS: [&str; 6] = ["quan", "q", "huyen", "h", "tp", "thanh pho"];
+const STREET_WORDS: [&str; 12] = [
+    "duong",
+    "dg",
+    "hem",
+    "dai lo",
+    "nga tu",
+    "nga ba",
+    "vong xoay",
+    "giao lo",
+    "cau",
+    "kenh",
+    "rach",
+    "cong vien",
+];
+/// Street words that are part of the name ("hẻm 47 Quốc Hương", "cầu Sài Gòn"), where "đường" is not.
+const NAMED_WITH: [&str; 5] = ["hem", "cau", "kenh", "rach", "cong vien"];
+/// Words no street name holds: a phrase ends before them.
+const STOP: [&str; 58] = [
+    "bi", "co", "dang", "ngap", "hu", "tat", "cho", "doan", "gan", "truoc", "sau", "thuoc", "o", "tai", "va",
+    "la", "nha", "xe", "den", "tu", "toi", "khu", "dan", "roi", "nay", "qua", "lai", "cua", "phan", "nguoi",
+    "chua", "khong", "ko", "k", "may", "day", "di", "ra", "vo", "vao", "len", "xuong", "lam", "mat", "vi",
+    "thi", "nua", "luc", "hom", "moi", "ngay", "khuc", "phuong", "quan", "p", "q", "xa", "huyen",
+];
+
+/// Finds the place.
+#[must_use]
+pub fn find(text: &Folded<'_>) -> Place {
+    let words: Vec<Range<usize>> = text.words().collect();
+    let scan = Scan { text, words: &words };
+    let mut place = Place::default();
+    let mut meaning = None;
+    let mut i = 0;
+    while i < words.len() {
+        if place.ward.is_none()
+            && let Some((found, next, what)) = scan.ward(i)
+        {
+            place.street = place.street.or_else(|| scan.street_before(i));
+            place.ward = Some(found);
+            meaning = what;
+            i = next;
+        } else if place.district.is_none()
+            && let Some((found, next, code)) = scan.district(i)
+        {
+            if place.ward.is_none() {
+                place.street = place.street.or_else(|| scan.street_before(i));
+            }
+            place.district = Some(found);
+            place.district_code = code;
+            i = next;
+        } else if place.street.is_none()
+            && let Some((found, next)) = scan.street(i)
+        {
+            place.street = Some(found);
+            i = next;
+        } else {
+            i += 1;
+        }
+    }
+    place.wards = meaning
+        .map(|m| resolve(m, place.district_code))
+        .unwrap_or_default();
+    place
+}
+
+/// Today's codes: with a district, what the old ward of that district became; without, today's ward of the name, else all.
+fn resolve(meaning: &Meaning, district: Option<u16>) -> Vec<u32> {
+    let of_district: BTreeSet<u32> = meaning
+        .before
+        .iter()
+        .filter(|(d, _)| Some(*d) == district)
+        .flat_map(|(_, codes)| codes.iter().copied())
+        .collect();
+    let codes = if !of_district.is_empty() {
+        of_district
+    } else if !meaning.today.is_empty() {
+        meaning.today.clone()
+    } else {
+        meaning
+            .before
+            .iter()
+            .flat_map(|(_, codes)| codes.iter().copied())
+            .collect()
+    };
+    codes.into_iter().collect()
+}
+
+struct Scan<'a> {
+    text: &'a Folded<'a>,
+    words: &'a [Range<usize>],
+}
+
+impl<'a> Scan<'a> {
+    fn word(&self, i: usize) -> &'a str {
+        self.words.get(i).map_or("", |w| &self.text.as_str()[w.clone()])
+    }
+
+    fn range(&self, from: usize, to: usize) -> Range<usize> {
+        self.words[from].start..self.words[to - 1].end
+    }
+
+    /// The words from `from` to `to`, joined by spaces whatever stands between them.
+    fn joined(&self, from: usize, to: usize) -> String {
+        self.text.as_str()[self.range(from, to)].replace([',', '.'], " ")
+    }
+
+    /// If one of `types` begins at word `i`: how many words it takes.
+    fn typed(&self, i: usize, types: &[&str]) -> Option<usize> {
+        types.iter().find_map(|t| {
+            let n = t.split(' ').count();
+            (i + n <= self.words.len() && t.split(' ').enumerate().all(|(j, w)| self.word(i + j) == w))
+                .then_some(n)
+        })
+    }
+
+    /// `p12`, `q7`, `f5`: a type letter and a number in one word.
+    fn numbered(word: &str, letters: &[char]) -> Option<u32> {
+        let digits = word.strip_prefix(letters)?;
+        (digits.len() <= 2).then(|| digits.parse().ok()).flatten()
+    }
+
+    fn ward(&self, i: usize) -> Option<(Range<usize>, usize, Option<&'static Meaning>)> {
+        if let Some(n) = Self::numbered(self.word(i), &['p', 'f']) {
+            return Some((self.range(i, i + 1), i + 1, UNITS.wards.get(&n.to_string())));
+        }
+        let skip = self
+            .typed(i, &WARD_WORDS)
+            .or_else(|| (self.word(i) == "thi" && self.word(i + 1) == "tran").then_some(2))?;
+        let from = i + skip;
+        (1..=4).rev().find_map(|n| {
+            let to = from + n;
+            if to > self.words.len() {
+                return None;
+            }
+            let name = self.joined(from, to);
+            let name = name.parse::<u32>().map_or(name.clone(), |n| n.to_string());
+            let known = UNITS.wards.get(&name)?;
+            // "phường 5" is a ward, "p 5" too; "x" and "p" before a word that happens to be a name need a capital.
+            let certain = self.word(i).len() > 1 || name.len() <= 2 || self.capital(from);
+            certain.then(|| (self.range(i, to), to, Some(known)))
+        })
+    }
+
+    fn district(&self, i: usize) -> Option<(Range<usize>, usize, Option<u16>)> {
+        let lookup = |name: &str| UNITS.districts.get(name).copied();
+        if let Some(n) = Self::numbered(self.word(i), &['q']) {
+            return Some((self.range(i, i + 1), i + 1, district_number(n)));
+        }
+        if let Some(skip) = self.typed(i, &DISTRICT_WORDS) {
+            let from = i + skip;
+            let found = (1..=3).rev().find_map(|n| {
+                let to = from + n;
+                if to > self.words.len() {
+                    return None;
+                }
+                let name = self.joined(from, to);
+                let code = name
+                    .parse::<u32>()
+                    .ok()
+                    .and_then(district_number)
+                    .or_else(|| lookup(&name))?;
+                Some((self.range(i, to), to, Some(code)))
+            });
+            if found.is_some() {
+                return found;
+            }
+        }
+        // A name by itself: two words or more (or joined), capitalised, and no type word or street word before it.
+        let named =
+            i > 0 && (self.typed(i - 1, &WARD_WORDS).is_some() || self.typed(i - 1, &STREET_WORDS).is_some());
+        if named || !self.capital(i) {
+            return None;
+        }
+        (1..=2).rev().find_map(|n| {
+            let to = i + n;
+            if to > self.words.len() {
+                return None;
+            }
+            let name = self.joined(i, to);
+            if name.bytes().all(|b| b.is_ascii_digit()) || name.len() < 5 {
+                return None;
+            }
+            lookup(&name).map(|code| (self.range(i, to), to, Some(code)))
+        })
+    }
+
+    fn capital(&self, i: usize) -> bool {
+        self.words
+            .get(i)
+            .is_some_and(|w| self.text.words_of(w.clone()).starts_with(char::is_uppercase))
+    }
+
+    /// Whether words `i` and `i + 1` stand in one clause.
+    fn flows(&self, i: usize) -> bool {
+        self.words
+            .get(i)
+            .is_some_and(|w| self.text.as_str().as_bytes().get(w.end) == Some(&b' '))
+    }
+
+    /// A street after its type word.
+    fn street(&self, i: usize) -> Option<(Range<usize>, usize)> {
+        let skip = self.typed(i, &STREET_WORDS).or_else(|| {
+            let road = matches!(
+                (self.word(i), self.word(i + 1)),
+                ("quoc" | "tinh" | "xa", "lo") | ("huong", "lo")
+            );
+            road.then_some(2)
+        })?;
+        if !self.flows(i + skip - 1) {
+            return None;
+        }
+        let from = i + skip;
+        let mut to = from;
+        let numbered_road = self.word(from) == "so"; // "đường số 7"
+        while to < self.words.len() && to - from < 5 {
+            let word = self.word(to);
+            let number = word.bytes().next().is_some_and(|b| b.is_ascii_digit());
+            let proper = self.capital(to) || number || (numbered_road && to == from);
+            if self.ward(to).is_some() || self.district(to).is_some() && to > from {
+                break;
+            }
+            if !proper || STOP.contains(&word) && !self.capital(to) {
+                break;
+            }
+            to += 1;
+            if !self.flows(to - 1) {
+                break;
+            }
+        }
+        if to == from || (to == from + 1 && STREET_WORDS[0] == self.word(i) && self.word(from).len() < 2) {
+            return None;
+        }
+        let whole = numbered_road || self.word(i + skip - 1) == "lo" || self.typed(i, &NAMED_WITH).is_some();
+        Some((self.range(if whole { i } else { from }, to), to))
+    }
+
+    /// Capitalised words right before a ward: "Ung Văn Khiêm, phường 25".
+    fn street_before(&self, i: usize) -> Option<Range<usize>> {
+        let mut from = i;
+        while from > 0 && i - from < 4 {
+            let before = from - 1;
+            let parted = from < i && !is_soft(self.text, self.words[before].end);
+            let digit = self.word(before).bytes().all(|b| b.is_ascii_digit());
+            if parted
+                || !(self.capital(before) || digit)
+                || self.text.as_str().as_bytes()[self.words[before].end] == b'.'
+            {
+                break;
+            }
+            from = before;
+        }
+        // A sentence's first word is capitalised without being a name: two words at least.
+        (i - from >= 2).then(|| self.range(from, i))
+    }
+}
+
+fn is_soft(text: &Folded<'_>, at: usize) -> bool {
+    text.as_str()
+        .as_bytes()
+        .get(at)
+        .is_some_and(|b| is_separator(*b) && *b == b' ')
+}
+
+/// The codes of the numbered districts; 2 and 9 became part of Thủ Đức in 2021.
+const fn district_number(n: u32) -> Option<u16> {
+    Some(match n {
+        1 => 760,
+        2 | 9 => 769,
+        3 => 770,
+        4 => 773,
+        5 => 774,
+        6 => 775,
+        7 => 778,
+        8 => 776,
+        10 => 771,
+        11 => 772,
+        12 => 761,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str) -> (String, String, String, Vec<u32>) {
+        let folded = Folded::new(text);
+        let place = find(&folded);
+        let words = |r: Option<Range<usize>>| r.map_or(String::new(), |r| folded.words_of(r).to_owned());
+        (
+            words(place.street),
+            words(place.ward),
+            words(place.district),
+            place.wards,
+        )
+    }
+
+    #[test]
+    fn the_data_holds_all_168_units_of_today_and_442_of_before() {
+        assert_eq!(ward_codes().len(), 168);
+        let before: usize = UNITS.wards.values().map(|m| m.before.len()).sum();
+        assert_eq!(before, 442 - 1); // Côn Đảo was a district without wards
+        assert_eq!(ward_name(25747), Some("Phường Thủ Dầu Một"));
+    }
+
+    #[test]
+    fn street_ward_and_district_are_found_with_and_without_tones() {
+        let (street, ward, district, codes) = parts("ngập đường Nguyễn Hữu Cảnh, phường 22, Bình Thạnh");
+        assert_eq!(
+            (street.as_str(), ward.as_str(), district.as_str()),
+            ("Nguyễn Hữu Cảnh", "phường 22", "Bình Thạnh")
+        );
+        assert_eq!(codes.len(), 1);
+        assert_eq!(parts("duong Nguyen Huu Canh P22 BinhThanh bi ngap").3, codes);
+        let (street, ward, ..) = parts("Ung Văn Khiêm, phường 25, Bình Thạnh kẹt xe");
+        assert_eq!((street.as_str(), ward.as_str()), ("Ung Văn Khiêm", "phường 25"));
+        assert_eq!(parts("hẻm 47 Quốc Hương bị ngập").0, "hẻm 47 Quốc Hương");
+    }
+
+    #[test]
+    fn a_numbered_ward_without_a_district_is_many_places_and_an_unknown_name_is_none() {
+        assert!(parts("ngập ở phường 1").3.len() > 5);
+        assert_eq!(parts("ngập ở phường Không Có Thật").1, "");
+        assert_eq!(parts("").3, Vec::<u32>::new());
+    }
+}
