@@ -88,6 +88,7 @@ static COMPILED: LazyLock<Compiled> = LazyLock::new(|| {
         danger: build(&phrases),
         rule_of,
         calm: build(CALM),
+        calm_before: build(CALM_BEFORE),
     }
 });
 
