@@ -1,7 +1,10 @@
 //! The event store: writer, reader, vault, relay and Merkle tree.
 
+pub mod envelope;
 pub mod error;
 pub mod event;
 pub mod merkle;
+pub mod request;
 pub mod status;
 pub mod store;
+pub mod vault;

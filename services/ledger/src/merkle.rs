@@ -2,45 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::event::StoredEvent;
-
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
-
-/// The canonical envelope whose RFC 6962 leaf hash stands for an event.
-///
-/// Fields in this order; an integer is 8 bytes big-endian (times as two's complement), a byte string is preceded by its
-/// length as 4 bytes big-endian, ids are byte strings of 16 bytes (of 0 bytes when absent), texts are UTF-8:
-///
-/// `"hoiam-event-v1"` · position · id · category · stream id · version · type (`routing.case_routed.v1`) · occurred_at ·
-/// recorded_at · actor · case id · SHA-256(salt ‖ data) · SHA-256(nonce ‖ ciphertext ‖ tag) (empty when nothing is sealed)
-#[must_use]
-pub fn envelope(event: &StoredEvent) -> Vec<u8> {
-    let mut out = Vec::with_capacity(320);
-    text(&mut out, b"hoiam-event-v1");
-    out.extend_from_slice(&event.position.to_be_bytes());
-    text(&mut out, event.id.as_bytes());
-    text(&mut out, event.category.as_bytes());
-    text(&mut out, event.stream_id.as_bytes());
-    out.extend_from_slice(&event.version.to_be_bytes());
-    text(&mut out, event.type_().as_bytes());
-    out.extend_from_slice(&event.occurred_at.to_be_bytes());
-    out.extend_from_slice(&event.recorded_at.to_be_bytes());
-    text(&mut out, event.actor.as_bytes());
-    text(
-        &mut out,
-        event.case_id.as_ref().map_or(&[], |id| id.as_bytes().as_slice()),
-    );
-    text(&mut out, &event.data_hash);
-    text(&mut out, &event.sealed_hash);
-    out
-}
-
-fn text(out: &mut Vec<u8>, bytes: &[u8]) {
-    // An envelope is at most 16 KiB (limits.rs), so a length always fits.
-    out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
-    out.extend_from_slice(bytes);
-}
 
 /// RFC 6962 2.1: the hash of a leaf is SHA-256(0x00 ‖ leaf).
 #[must_use]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, PgConnection, PgPool, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection as _, PgConnection, PgPool, SqliteConnection, SqlitePool};
 
 use crate::error::StoreError;
 
@@ -169,6 +169,22 @@ impl Conn {
                 }
                 Ok(Self::Postgres(conn))
             }
+        }
+    }
+}
+
+impl Conn {
+    /// Ends the connection in an orderly way; that it was gone already is no error.
+    pub(crate) async fn close(self) {
+        let closed = match self {
+            Self::Sqlite(conn) => conn.close().await,
+            Self::Postgres(conn) => conn.close().await,
+        };
+        if let Err(error) = closed {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "a connection ended otherwise"
+            );
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The migrations, embedded and forward only: each runs once, in a transaction, in order.
 
-use sqlx::Connection as _;
-
 use super::engine::{Conn, Engine, on};
 use crate::error::StoreError;
 
@@ -86,9 +84,6 @@ async fn apply(
         }
         sqlx::raw_sql("COMMIT").execute(&mut *conn).await?;
     });
-    match conn {
-        Conn::Sqlite(conn) => conn.close().await?,
-        Conn::Postgres(conn) => conn.close().await?,
-    }
+    conn.close().await;
     Ok(())
 }
