@@ -1,0 +1,186 @@
+//! The rule table: what each fact of a case ends, and what it opens.
+
+use std::sync::Arc;
+
+use kernel::taxonomy::{Destination, Level, Office};
+use kernel::{EventId, Instant};
+use vietnam::Calendar;
+
+use crate::policy::{CaseFacts, Policy, What};
+
+/// A fact that another service put on record, as far as obligations care.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A person must confirm.
+    ReviewRequested,
+    /// A person confirmed.
+    ReviewDecided,
+    /// The case rests somewhere.
+    CaseRouted {
+        /// Whose order or opinion it waits for.
+        office: Office,
+        /// Where it rests.
+        destination: Destination,
+        /// Whether the leaders' opinion was on record by then: a level 3 case that comes back waits for an order only.
+        opinion_given: bool,
+    },
+    /// Put before a unit.
+    CaseDispatched {
+        /// Which unit.
+        unit: String,
+        /// Which dispatch.
+        revision: u32,
+    },
+    /// The unit takes it on.
+    CaseAccepted {
+        /// Which dispatch.
+        revision: u32,
+    },
+    /// The unit says it is not theirs.
+    CaseReturned {
+        /// Which dispatch.
+        revision: u32,
+        /// The office that must find another.
+        office: Office,
+        /// Whether the same request already put it elsewhere.
+        placed: bool,
+    },
+    /// The unit's result.
+    ResultReported {
+        /// Which dispatch.
+        revision: u32,
+    },
+    /// Level 1: the citizen was guided.
+    GuidanceGiven,
+    /// Level 3: the leaders said.
+    OpinionGiven,
+    /// Nothing is owed any more.
+    CaseClosed,
+}
+
+/// How an obligation ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was done.
+    Met,
+    /// Something else made it pointless.
+    Overtaken,
+}
+
+/// Does `fact` end an obligation for `what` that belongs to dispatch `of` (0: to none)?
+#[must_use]
+pub fn end(what: What, of: u32, fact: &Fact) -> Option<End> {
+    use What::{Acceptance, DeskAnswer, DispatchOrder, Opinion, Result, Review};
+    match (fact, what) {
+        (Fact::ReviewDecided, Review)
+        | (Fact::GuidanceGiven, DeskAnswer)
+        | (Fact::OpinionGiven, Opinion)
+        | (Fact::CaseDispatched { .. }, DispatchOrder | Opinion) => Some(End::Met),
+
+        (Fact::CaseAccepted { revision }, Acceptance) if *revision == of => Some(End::Met),
+        (Fact::ResultReported { revision }, Acceptance | Result) if *revision == of => Some(End::Met),
+        (Fact::CaseReturned { revision, .. }, Acceptance | Result) if *revision == of => Some(End::Overtaken),
+        (Fact::CaseDispatched { revision, .. }, Acceptance | Result) if *revision > of => {
+            Some(End::Overtaken)
+        }
+
+        (Fact::CaseRouted { .. }, DeskAnswer | Opinion | DispatchOrder)
+        | (Fact::CaseDispatched { .. }, DeskAnswer)
+        | (Fact::CaseClosed, _) => Some(End::Overtaken),
+
+        (
+            Fact::ReviewRequested
+            | Fact::ReviewDecided
+            | Fact::CaseRouted { .. }
+            | Fact::CaseDispatched { .. }
+            | Fact::CaseAccepted { .. }
+            | Fact::CaseReturned { .. }
+            | Fact::ResultReported { .. }
+            | Fact::GuidanceGiven
+            | Fact::OpinionGiven,
+            _,
+        ) => None,
+    }
+}
+
+/// What somebody owes from now on: what, who, and for which dispatch (0: for none).
+pub(crate) type Debt = (What, String, u32);
+
+/// What `fact` opens in a case of `level`.
+pub(crate) fn opens(fact: &Fact, level: Level) -> Vec<Debt> {
+    match fact {
+        Fact::ReviewRequested => vec![(What::Review, "review".to_owned(), 0)],
+        Fact::CaseRouted {
+            destination: Destination::Desk,
+            ..
+        } => vec![(What::DeskAnswer, "desk".to_owned(), 0)],
+        Fact::CaseRouted {
+            destination: Destination::Office,
+            office,
+            opinion_given,
+        } => {
+            let what = if level == Level::THREE && !opinion_given {
+                What::Opinion
+            } else {
+                What::DispatchOrder
+            };
+            vec![(what, owner(*office), 0)]
+        }
+        Fact::CaseDispatched { unit, revision } => {
+            let unit = format!("unit:{unit}");
+            vec![
+                (What::Acceptance, unit.clone(), *revision),
+                (What::Result, unit, *revision),
+            ]
+        }
+        Fact::CaseReturned {
+            placed: false,
+            office,
+            ..
+        } => vec![(What::DispatchOrder, owner(*office), 0)],
+
+        Fact::CaseRouted {
+            destination: Destination::Unit | Destination::Review | Destination::Police | Destination::None,
+            ..
+        }
+        | Fact::CaseReturned { placed: true, .. }
+        | Fact::ReviewDecided
+        | Fact::CaseAccepted { .. }
+        | Fact::ResultReported { .. }
+        | Fact::GuidanceGiven
+        | Fact::OpinionGiven
+        | Fact::CaseClosed => Vec::new(),
+    }
+}
+
+fn owner(office: Office) -> String {
+    format!("office:{office}")
+}
+
+/// The policy in force, under the name that decisions give it, and the calendar it counts by.
+#[derive(Clone, Debug)]
+pub struct Sla {
+    /// The rules.
+    pub policy: Policy,
+    /// Their version.
+    pub version: String,
+    /// Which days offices work.
+    pub calendar: Calendar,
+}
+
+/// A fact with what a decision on it needs.
+#[derive(Clone, Debug)]
+pub struct Note {
+    /// The event that stated it.
+    pub cause: EventId,
+    /// Its type: what an overtaken obligation names.
+    pub kind: String,
+    /// When it was recorded: clocks start and stop by this.
+    pub at: Instant,
+    /// What it says.
+    pub fact: Fact,
+    /// What was known of the case by then.
+    pub facts: CaseFacts,
+    /// The policy in force at its position.
+    pub sla: Arc<Sla>,
+}
