@@ -1,1 +1,9 @@
-//! The rules of feedback: state, command, event, decide and evolve, with no IO.
+//! The rules of feedback: how an answer comes back at each of the five levels, and when a case is done. No IO.
+
+pub mod facts;
+pub mod procedure;
+pub mod words;
+
+pub use facts::{Fact, Facts};
+pub use procedure::{Act, Command, Event, Procedure, Rejection, State};
+pub use words::{Closing, Opinion, Reopening, Way, What};
