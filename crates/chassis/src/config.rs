@@ -1,0 +1,220 @@
+//! What every service is told at start: by flags or by `HOIAM_*` variables, checked before anything binds.
+
+mod secret;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use secret::Secret;
+
+/// What a service's own configuration offers to `run_main`.
+pub trait Settings: clap::Args + Clone + fmt::Debug + Send + Sync + 'static {
+    /// Every bad value, so that all are reported at once.
+    fn problems(&self) -> Vec<Problem>;
+    /// Where telemetry goes.
+    fn telemetry(&self) -> &TelemetryConfig;
+}
+
+/// One bad value: which option, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{option}: {what}")]
+pub struct Problem {
+    /// `--ledger-url`.
+    pub option: &'static str,
+    /// What is wrong and what to do.
+    pub what: String,
+}
+
+impl Problem {
+    /// A bad value.
+    #[must_use]
+    pub fn new(option: &'static str, what: impl Into<String>) -> Self {
+        Self {
+            option,
+            what: what.into(),
+        }
+    }
+}
+
+/// Where the ledger is and who we are to it.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct LedgerAccess {
+    /// Address of the ledger, e.g. `http://127.0.0.1:7401`.
+    #[arg(long, env = "HOIAM_LEDGER_URL", default_value = "http://127.0.0.1:7401")]
+    pub ledger_url: String,
+    /// File with the bearer token for calls to the ledger.
+    #[arg(long, env = "HOIAM_LEDGER_TOKEN_FILE")]
+    pub ledger_token_file: Option<PathBuf>,
+}
+
+impl LedgerAccess {
+    /// The token; empty when no file is named.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn token(&self) -> Result<Secret, Problem> {
+        match &self.ledger_token_file {
+            None => Ok(Secret::default()),
+            Some(path) => read_secret("--ledger-token-file", path),
+        }
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if !self.ledger_url.starts_with("http://") && !self.ledger_url.starts_with("https://") {
+            problems.push(Problem::new(
+                "--ledger-url",
+                "must begin with http:// or https://",
+            ));
+        }
+        problems.extend(self.token().err());
+        problems
+    }
+}
+
+/// Where the broker is and who we are to it.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct BrokerAccess {
+    /// Address of nats-server, e.g. `nats://127.0.0.1:4222`; several are separated by commas.
+    #[arg(long, env = "HOIAM_NATS_URL", default_value = "nats://127.0.0.1:4222")]
+    pub nats_url: String,
+    /// JSON file `{"user": …, "password": …}`; none where the server asks for none.
+    #[arg(long, env = "HOIAM_NATS_CREDENTIAL")]
+    pub nats_credential: Option<PathBuf>,
+}
+
+impl BrokerAccess {
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.nats_url.split(',').any(|url| !url.contains("://")) {
+            problems.push(Problem::new("--nats-url", "must be of the form nats://host:port"));
+        }
+        if let Some(path) = &self.nats_credential
+            && let Err(error) = crate::nats::Credential::load(path)
+        {
+            problems.push(Problem::new("--nats-credential", error.to_string()));
+        }
+        problems
+    }
+}
+
+/// Where the service listens and whom it lets in.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct ListenConfig {
+    /// Where gRPC is served; port 0 takes a free one.
+    #[arg(long, env = "HOIAM_GRPC_LISTEN", default_value = "127.0.0.1:0")]
+    pub grpc_listen: String,
+    /// Where HTTP is served (health, metrics, and the service's own pages); none: no HTTP.
+    #[arg(long, env = "HOIAM_HTTP_LISTEN")]
+    pub http_listen: Option<String>,
+    /// JSON file that lists who may call, by the SHA-256 of their token; none: nobody from outside.
+    #[arg(long, env = "HOIAM_CALLERS")]
+    pub callers: Option<PathBuf>,
+}
+
+impl ListenConfig {
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut address = |option, text: &str| {
+            if text.parse::<std::net::SocketAddr>().is_err() {
+                problems.push(Problem::new(
+                    option,
+                    format!("`{text}` is not an address like 127.0.0.1:7401"),
+                ));
+            }
+        };
+        address("--grpc-listen", &self.grpc_listen);
+        if let Some(http) = &self.http_listen {
+            address("--http-listen", http);
+        }
+        if let Some(path) = &self.callers
+            && let Err(error) = crate::callers::Callers::load(path)
+        {
+            problems.push(Problem::new("--callers", error.to_string()));
+        }
+        problems
+    }
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    #[default]
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Where logs and traces go. What is logged is chosen by `RUST_LOG`.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct TelemetryConfig {
+    /// OTLP collector for traces, e.g. `http://127.0.0.1:4317`; none: spans are not exported.
+    #[arg(long, env = "HOIAM_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+    /// How logs are written on standard error.
+    #[arg(long, env = "HOIAM_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+}
+
+/// What every service but the ledger is told.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct ServiceConfig {
+    /// The ledger.
+    #[command(flatten)]
+    pub ledger: LedgerAccess,
+    /// The broker.
+    #[command(flatten)]
+    pub broker: BrokerAccess,
+    /// Listeners.
+    #[command(flatten)]
+    pub listen: ListenConfig,
+    /// The service's read model: `sqlite:<path>` or `postgres://…`.
+    #[arg(long, env = "HOIAM_DATABASE")]
+    pub database: Option<Secret>,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
+}
+
+impl ServiceConfig {
+    /// Every bad value of the common part.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.ledger.problems();
+        problems.extend(self.broker.problems());
+        problems.extend(self.listen.problems());
+        if let Some(url) = &self.database
+            && !["sqlite:", "postgres:", "postgresql:"]
+                .iter()
+                .any(|scheme| url.reveal().starts_with(scheme))
+        {
+            problems.push(Problem::new(
+                "--database",
+                "must begin with sqlite: or postgres://",
+            ));
+        }
+        if let Some(endpoint) = &self.telemetry.otlp_endpoint
+            && !endpoint.starts_with("http")
+        {
+            problems.push(Problem::new(
+                "--otlp-endpoint",
+                "must begin with http:// or https://",
+            ));
+        }
+        problems
+    }
+}
+
+fn read_secret(option: &'static str, path: &Path) -> Result<Secret, Problem> {
+    match std::fs::read_to_string(path) {
+        Ok(text) if text.trim().is_empty() => {
+            Err(Problem::new(option, format!("{} is empty", path.display())))
+        }
+        Ok(text) => Ok(Secret::new(text.trim())),
+        Err(error) => Err(Problem::new(
+            option,
+            format!("{} cannot be read: {error}", path.display()),
+        )),
+    }
+}

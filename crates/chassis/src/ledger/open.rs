@@ -1,0 +1,91 @@
+//! Opening sealed content.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use contracts::grpc::ledger as wire;
+use kernel::{Actor, Position};
+
+use super::{Inner, LedgerClient, LedgerError, Purpose};
+
+/// Most positions of one call, by the contract.
+const MOST: usize = 1_000;
+
+/// What became of one position.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// What a person typed.
+    Plain(Vec<u8>),
+    /// It was lawfully erased.
+    Erased,
+    /// The event has no sealed content.
+    NothingSealed,
+    /// It may not be opened, and why.
+    Refused(String),
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(text) => write!(f, "Plain({} bytes)", text.len()),
+            Self::Erased => f.write_str("Erased"),
+            Self::NothingSealed => f.write_str("NothingSealed"),
+            Self::Refused(why) => write!(f, "Refused({why})"),
+        }
+    }
+}
+
+impl Opened {
+    /// The text, if there is one.
+    #[must_use]
+    pub fn plain(&self) -> Option<&[u8]> {
+        if let Self::Plain(text) = self {
+            Some(text)
+        } else {
+            None
+        }
+    }
+}
+
+pub(super) async fn open(
+    client: &LedgerClient,
+    purpose: Purpose,
+    positions: &[Position],
+    reader: Option<(Actor, &str)>,
+) -> Result<HashMap<Position, Opened>, LedgerError> {
+    let (reader, role) = reader.map_or_else(Default::default, |(actor, role)| {
+        (actor.to_string(), role.to_owned())
+    });
+    let mut opened = HashMap::with_capacity(positions.len());
+    for part in positions.chunks(MOST) {
+        let request = wire::OpenContentRequest {
+            purpose: purpose.into(),
+            positions: part.iter().map(|p| p.0).collect(),
+            reader: reader.clone(),
+            role: role.clone(),
+        };
+        let reply = client
+            .patiently(async |mut grpc: Inner| {
+                grpc.open_content(request.clone())
+                    .await
+                    .map(tonic::Response::into_inner)
+            })
+            .await?;
+        for content in reply.contents {
+            use wire::content::Outcome;
+            let outcome = match content.outcome {
+                Some(Outcome::Plaintext(text)) => Opened::Plain(text.to_vec()),
+                Some(Outcome::Erased(_)) => Opened::Erased,
+                Some(Outcome::NothingSealed(_)) => Opened::NothingSealed,
+                Some(Outcome::Refused(why)) => Opened::Refused(why),
+                None => {
+                    return Err(LedgerError::Answer {
+                        what: "a content without an outcome".to_owned(),
+                    });
+                }
+            };
+            opened.insert(Position(content.position), outcome);
+        }
+    }
+    Ok(opened)
+}

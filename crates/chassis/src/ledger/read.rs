@@ -1,0 +1,196 @@
+//! Reading events: a read that breaks off goes on after the last event it gave.
+
+use contracts::Recorded;
+use contracts::grpc::ledger as wire;
+use futures::{Stream, TryStreamExt};
+use kernel::{CaseId, Position, StreamId};
+use tonic::{Status, Streaming};
+
+use super::{Filter, Inner, LedgerClient, LedgerError};
+use crate::backoff::Backoff;
+
+/// Which positions to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Range {
+    /// First position wanted; 0 and 1 both mean the beginning.
+    pub from: Position,
+    /// Last position wanted; `None`: the head.
+    pub to: Option<Position>,
+    /// At most so many events.
+    pub limit: Option<u64>,
+}
+
+impl Range {
+    /// Everything from a position on.
+    #[must_use]
+    pub const fn from(from: Position) -> Self {
+        Self {
+            from,
+            to: None,
+            limit: None,
+        }
+    }
+}
+
+impl LedgerClient {
+    /// The events of one stream, by version.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Denied`.
+    pub async fn read_stream(&self, stream: &StreamId) -> Result<Vec<Recorded>, LedgerError> {
+        let request = wire::ReadStreamRequest {
+            category: stream.category.clone(),
+            stream_id: bytes::Bytes::copy_from_slice(stream.id.as_bytes()),
+            from_version: 0,
+            limit: 0,
+        };
+        let events = self
+            .patiently(async |mut grpc: Inner| {
+                collect(grpc.read_stream(request.clone()).await?.into_inner()).await
+            })
+            .await?;
+        events.into_iter().map(recorded).collect()
+    }
+
+    /// The events of all streams of a case, by position.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Denied`.
+    pub async fn read_case(&self, case: CaseId) -> Result<Vec<Recorded>, LedgerError> {
+        let request = wire::ReadCaseRequest {
+            case_id: bytes::Bytes::from(case.to_vec()),
+            from: 0,
+        };
+        let events = self
+            .patiently(async |mut grpc: Inner| {
+                collect(grpc.read_case(request.clone()).await?.into_inner()).await
+            })
+            .await?;
+        events.into_iter().map(recorded).collect()
+    }
+
+    /// All events of a range that match the filter, by position; ends at the head.
+    pub fn read_all(
+        &self,
+        range: Range,
+        filter: Filter,
+    ) -> impl Stream<Item = Result<Recorded, LedgerError>> + Send + use<> {
+        reading(self.clone(), range, filter, Kind::ReadAll).and_then(async |event| recorded(event))
+    }
+
+    /// The same, without decoding, for who needs the leaf's salt and hashes.
+    pub fn read_all_wire(
+        &self,
+        range: Range,
+        filter: Filter,
+    ) -> impl Stream<Item = Result<wire::Event, LedgerError>> + Send + use<> {
+        reading(self.clone(), range, filter, Kind::ReadAll)
+    }
+
+    /// The same without an end: catches up, then gives what is committed. Survives losses of the connection.
+    pub fn follow(
+        &self,
+        from: Position,
+        filter: Filter,
+    ) -> impl Stream<Item = Result<Recorded, LedgerError>> + Send + use<> {
+        reading(self.clone(), Range::from(from), filter, Kind::Follow).and_then(async |event| recorded(event))
+    }
+}
+
+async fn collect(stream: Streaming<wire::Event>) -> Result<Vec<wire::Event>, Status> {
+    stream.try_collect().await
+}
+
+fn recorded(event: wire::Event) -> Result<Recorded, LedgerError> {
+    Recorded::try_from(event).map_err(|e| LedgerError::Answer { what: e.to_string() })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    ReadAll,
+    Follow,
+}
+
+struct Reading {
+    client: LedgerClient,
+    range: Range,
+    filter: Filter,
+    kind: Kind,
+    open: Option<Streaming<wire::Event>>,
+    given: u64,
+    backoff: Backoff,
+    over: bool,
+}
+
+fn reading(
+    client: LedgerClient,
+    range: Range,
+    filter: Filter,
+    kind: Kind,
+) -> impl Stream<Item = Result<wire::Event, LedgerError>> + Send {
+    let backoff = Backoff::between_services();
+    let state = Reading {
+        client,
+        range,
+        filter,
+        kind,
+        open: None,
+        given: 0,
+        backoff,
+        over: false,
+    };
+    futures::stream::unfold(state, |mut reading| async move {
+        let item = reading.next().await?;
+        reading.over = item.is_err();
+        Some((item, reading))
+    })
+}
+
+impl Reading {
+    async fn next(&mut self) -> Option<Result<wire::Event, LedgerError>> {
+        loop {
+            if self.over || self.range.limit.is_some_and(|limit| self.given >= limit) {
+                return None;
+            }
+            let status = match self.step().await {
+                Ok(Some(event)) => {
+                    self.given += 1;
+                    self.range.from = Position(event.position + 1);
+                    self.backoff.reset();
+                    return Some(Ok(event));
+                }
+                Ok(None) if self.kind == Kind::ReadAll => return None,
+                Ok(None) => Status::unavailable("the ledger ended the stream"),
+                Err(status) => status,
+            };
+            self.open = None;
+            let error = LedgerError::of_status(&status);
+            // A follower waits for the ledger for ever; a reader gives up after about half a minute of failures in a row.
+            if !error.is_transient() || (self.kind == Kind::ReadAll && self.backoff.failures() > 20) {
+                return Some(Err(error));
+            }
+            self.backoff.pause().await;
+        }
+    }
+
+    async fn step(&mut self) -> Result<Option<wire::Event>, Status> {
+        if self.open.is_none() {
+            let request = wire::ReadAllRequest {
+                from: self.range.from.0,
+                to: self.range.to.map_or(0, |to| to.0),
+                limit: self.range.limit.map_or(0, |limit| limit - self.given),
+                filter: Some(self.filter.clone()),
+            };
+            let mut grpc = self.client.grpc.clone();
+            let reply = match self.kind {
+                Kind::ReadAll => grpc.read_all(request).await?,
+                Kind::Follow => grpc.follow(request).await?,
+            };
+            self.open = Some(reply.into_inner());
+        }
+        match &mut self.open {
+            Some(stream) => stream.message().await,
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The two servers of a service: gRPC and HTTP, on injected or configured listeners.
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::service::Routes;
+use tonic::transport::Server;
+
+use super::{DRAIN, Life, Running};
+use crate::config::ListenConfig;
+use crate::health::{self, Health};
+
+/// Binds, says that it is ready, and serves until the word to stop; then gives running calls `DRAIN` to finish. Adds gRPC health and
+/// reflection, and `/healthz`, `/readyz`, `/metrics`.
+///
+/// # Errors
+/// An address that is taken (named), or a server that failed.
+pub async fn serve(
+    listen: &ListenConfig,
+    life: Life,
+    health: &Health,
+    grpc: Routes,
+    http: axum::Router,
+) -> anyhow::Result<()> {
+    let Life {
+        shutdown,
+        ready,
+        grpc: grpc_given,
+        http: http_given,
+        ..
+    } = life;
+    let grpc_listener = match grpc_given {
+        Some(listener) => listener,
+        None => bind(&listen.grpc_listen).await?,
+    };
+    let http_listener = match (http_given, &listen.http_listen) {
+        (Some(listener), _) => Some(listener),
+        (None, Some(address)) => Some(bind(address).await?),
+        (None, None) => None,
+    };
+    let running = Running {
+        grpc: grpc_listener.local_addr()?,
+        http: http_listener.as_ref().map(TcpListener::local_addr).transpose()?,
+    };
+    let (reporter, health_service) = tonic_health::server::health_reporter();
+    reporter
+        .set_service_status("", tonic_health::ServingStatus::Serving)
+        .await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(contracts::grpc::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .context("the descriptors for reflection")?;
+    let grpc_server = Server::builder()
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(std::time::Duration::from_secs(15)))
+        .add_routes(grpc)
+        .add_service(health_service)
+        .add_service(reflection)
+        .serve_with_incoming_shutdown(
+            TcpListenerStream::new(grpc_listener),
+            shutdown.clone().cancelled_owned(),
+        );
+    let http_app = http.merge(health::router(health.clone()));
+    let http_stop = shutdown.clone();
+    let http_server = async {
+        match http_listener {
+            Some(listener) => {
+                axum::serve(listener, http_app)
+                    .with_graceful_shutdown(http_stop.cancelled_owned())
+                    .await
+            }
+            None => Ok(()),
+        }
+    };
+    health.set("listening", true);
+    tracing::info!(grpc = %running.grpc, http = ?running.http, "listening");
+    if let Some(ready) = ready {
+        // Whoever started us may not care.
+        let _ = ready.send(running);
+    }
+    let both = async {
+        let (grpc, http) = tokio::join!(async { grpc_server.await.context("the gRPC server") }, async {
+            http_server.await.context("the HTTP server")
+        },);
+        grpc.and(http)
+    };
+    tokio::pin!(both);
+    tokio::select! {
+        result = &mut both => result,
+        () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN).await } => {
+            tracing::warn!(seconds = DRAIN.as_secs(), "calls did not finish in time and are dropped");
+            Ok(())
+        }
+    }
+}
+
+async fn bind(address: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}: is it taken by another program?"))
+}

@@ -1,0 +1,101 @@
+//! Logs, traces and metrics: installed once per process.
+
+pub mod names;
+pub mod trace;
+
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::WithExportConfig;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::config::{LogFormat, TelemetryConfig};
+
+/// Ends telemetry: spans still in memory are sent.
+#[must_use]
+pub struct Telemetry {
+    provider: Option<SdkTracerProvider>,
+}
+
+impl Telemetry {
+    /// Sends what is left. Blocks until the collector has it, or a few seconds.
+    pub fn shutdown(self) {
+        if let Some(provider) = self.provider
+            && let Err(error) = provider.shutdown()
+        {
+            tracing::warn!(%error, "the last spans could not be sent");
+        }
+    }
+}
+
+/// Installs logs on standard error, traces (always made, so that their context travels; exported when an endpoint is set) and metrics.
+/// A second call in one process changes nothing. Must be called inside a Tokio runtime when an endpoint is set.
+pub fn init(service: &'static str, config: &TelemetryConfig) -> Telemetry {
+    metrics_handle();
+    opentelemetry::global::set_text_map_propagator(
+        opentelemetry_sdk::propagation::TraceContextPropagator::new(),
+    );
+    let mut builder =
+        SdkTracerProvider::builder().with_resource(Resource::builder().with_service_name(service).build());
+    let mut trouble = None;
+    if let Some(endpoint) = &config.otlp_endpoint {
+        match opentelemetry_otlp::SpanExporter::builder()
+            .with_tonic()
+            .with_endpoint(endpoint)
+            .build()
+        {
+            Ok(exporter) => builder = builder.with_batch_exporter(exporter),
+            Err(error) => trouble = Some(error),
+        }
+    }
+    let provider = builder.build();
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,async_nats=warn,sqlx=warn,h2=warn"));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match config.log_format {
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .boxed(),
+        LogFormat::Text => lines.boxed(),
+    };
+    let traces = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer(service))
+        .with_filter(EnvFilter::new("info"));
+    let installed = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(traces)
+        .try_init()
+        .is_ok();
+    if let Some(error) = trouble {
+        tracing::error!(%error, "traces are not exported: the OTLP endpoint cannot be used");
+    }
+    Telemetry {
+        provider: installed.then_some(provider),
+    }
+}
+
+/// The process's metrics, as `/metrics` shows them. Installs the recorder at the first call.
+pub fn metrics_handle() -> &'static PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| {
+        let builder = PrometheusBuilder::new();
+        #[expect(clippy::expect_used, reason = "the buckets are a constant, not empty")]
+        let builder = builder
+            .set_buckets(&names::DURATION_BUCKETS)
+            .expect("there are buckets");
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("another metrics recorder was installed before ours; /metrics will be empty");
+        }
+        handle
+    })
+}
