@@ -95,6 +95,21 @@ impl Refused {
         Ok(())
     }
 
+    /// A word for it, as in the contract.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::WrongExpectedVersion { .. } => "wrong_expected_version",
+            Self::CaseMoved { .. } => "case_moved",
+            Self::RequestIdReused => "request_id_reused",
+            Self::TooLarge { .. } => "too_large",
+            Self::ForeignCategory { .. } => "foreign_category",
+            Self::Invalid { .. } => "invalid",
+            Self::NotLeader => "not_leader",
+            Self::Unavailable => "unavailable",
+            Self::LeaseLost { .. } => "lease_lost",
+        }
+    }
+
     fn code(&self) -> Code {
         match self {
             Self::WrongExpectedVersion { .. } | Self::CaseMoved { .. } | Self::LeaseLost { .. } => {

@@ -7,4 +7,6 @@ pub mod merkle;
 pub mod request;
 pub mod status;
 pub mod store;
+mod telemetry;
 pub mod vault;
+mod writer;

@@ -8,7 +8,7 @@ pub(crate) mod session;
 
 use std::sync::Arc;
 
-use sqlx::{ColumnIndex, Decode, FromRow, QueryBuilder, Row, Type};
+use sqlx::{FromRow as _, QueryBuilder, Row as _};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -302,12 +302,12 @@ fn id(bytes: &[u8]) -> Result<Uuid, sqlx::Error> {
 /// What a row must be able to hold for our types to be read from it: both engines' rows are.
 macro_rules! from_row {
     ($name:ident, |$row:ident| $body:expr) => {
-        impl<'r, R: Row> FromRow<'r, R> for $name
+        impl<'r, R: sqlx::Row> sqlx::FromRow<'r, R> for $name
         where
-            for<'a> &'a str: ColumnIndex<R>,
-            i64: Decode<'r, R::Database> + Type<R::Database>,
-            String: Decode<'r, R::Database> + Type<R::Database>,
-            Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+            for<'a> &'a str: sqlx::ColumnIndex<R>,
+            i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+            String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+            Vec<u8>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
         {
             fn from_row($row: &'r R) -> Result<Self, sqlx::Error> {
                 $body

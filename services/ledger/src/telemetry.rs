@@ -1,0 +1,16 @@
+//! The names of the ledger's metrics.
+
+/// Events appended.
+pub(crate) const APPENDED: &str = "hoiam_ledger_appended_events_total";
+/// Requests refused, by `reason`.
+pub(crate) const REFUSED: &str = "hoiam_ledger_refused_requests_total";
+/// Requests of one transaction.
+pub(crate) const BATCH: &str = "hoiam_ledger_batch_requests";
+/// Seconds from the begin of a transaction to its committed end.
+pub(crate) const COMMIT_SECONDS: &str = "hoiam_ledger_commit_seconds";
+/// The committed head.
+pub(crate) const HEAD: &str = "hoiam_ledger_head";
+/// Whether this instance writes (1) or stands by (0).
+pub(crate) const LEADING: &str = "hoiam_ledger_leading";
+/// Contents opened, by `purpose`.
+pub(crate) const OPENED: &str = "hoiam_ledger_opened_contents_total";

@@ -1,0 +1,380 @@
+//! The single writer: takes one request, then whatever else waits, and commits them as one transaction on its own connection.
+
+pub(crate) mod batch;
+pub(crate) mod lease;
+mod transaction;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::grpc::ledger as wire;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Refused, StoreError};
+use crate::request::Request;
+use crate::store::session::Session;
+use crate::store::{Engine, Store};
+use crate::telemetry;
+use crate::vault::Vault;
+use lease::LeaseRequest;
+
+/// Requests of one transaction.
+const MAX_BATCH: usize = 1_000;
+/// Bytes of one transaction, overshot by at most one request.
+const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Bulk's share of a transaction while people and emergencies wait.
+const BULK_SHARE: usize = 250;
+/// Requests that wait before a lane pushes back.
+const LANE: usize = 4_096;
+/// Pause between attempts to become the writer.
+const STANDBY: Duration = Duration::from_millis(500);
+/// Attempts to get a lost connection back before those who wait are told to try again.
+const RECONNECTS: u32 = 8;
+
+/// What the writer is asked for.
+pub(crate) enum Work {
+    /// An append.
+    Append(Box<Request>),
+    /// A lease; it rides in the same transaction.
+    Lease(LeaseRequest),
+}
+
+/// The answer to one piece of work.
+pub(crate) enum Answer {
+    Appended(wire::Appended),
+    Lease(wire::Lease),
+}
+
+pub(crate) type Outcome = Result<Answer, Refused>;
+
+struct Pending {
+    work: Work,
+    reply: oneshot::Sender<Outcome>,
+}
+
+/// Hands work to the writer. Cheap to clone; the writer ends when the last one is dropped.
+#[derive(Clone)]
+pub(crate) struct WriterHandle {
+    express: mpsc::Sender<Pending>,
+    bulk: mpsc::Sender<Pending>,
+    store: Store,
+}
+
+impl WriterHandle {
+    /// Appends, and waits until it is committed or refused. A caller that stops waiting does not stop the append.
+    pub(crate) async fn append(&self, request: Request) -> Result<wire::Appended, Refused> {
+        if request.events() == 0 {
+            let head = *self.store.watch().borrow();
+            let request_id = crate::event::bytes(request.id);
+            return Ok(wire::Appended {
+                request_id,
+                events: Vec::new(),
+                already: false,
+                head,
+            });
+        }
+        let lane = if request.express {
+            &self.express
+        } else {
+            &self.bulk
+        };
+        match self.ask(lane, Work::Append(Box::new(request))).await? {
+            Answer::Appended(appended) => Ok(appended),
+            Answer::Lease(_) => Err(Refused::Unavailable),
+        }
+    }
+
+    pub(crate) async fn lease(&self, request: LeaseRequest) -> Result<wire::Lease, Refused> {
+        match self.ask(&self.express, Work::Lease(request)).await? {
+            Answer::Lease(lease) => Ok(lease),
+            Answer::Appended(_) => Err(Refused::Unavailable),
+        }
+    }
+
+    async fn ask(&self, lane: &mpsc::Sender<Pending>, work: Work) -> Outcome {
+        let (reply, answer) = oneshot::channel();
+        // Either end is gone only while the ledger stops.
+        lane.send(Pending { work, reply })
+            .await
+            .map_err(|_| Refused::Unavailable)?;
+        answer.await.map_err(|_| Refused::Unavailable)?
+    }
+}
+
+/// The two lanes as the writer sees them.
+struct Lanes {
+    express: mpsc::Receiver<Pending>,
+    bulk: mpsc::Receiver<Pending>,
+}
+
+impl Lanes {
+    /// One request, then whatever else is waiting; `None` when nobody can send any more.
+    async fn next(&mut self) -> Option<Vec<Pending>> {
+        let first = tokio::select! {
+            biased;
+            Some(pending) = self.express.recv() => pending,
+            Some(pending) = self.bulk.recv() => pending,
+            else => return None,
+        };
+        let mut bytes = first.weight();
+        let mut batch = vec![first];
+        while batch.len() < MAX_BATCH - BULK_SHARE && bytes < MAX_BATCH_BYTES {
+            let Ok(pending) = self.express.try_recv() else {
+                break;
+            };
+            bytes += pending.weight();
+            batch.push(pending);
+        }
+        let people = batch.iter().any(Pending::is_append_by_express);
+        let room = if people {
+            batch.len() + BULK_SHARE
+        } else {
+            MAX_BATCH
+        };
+        while batch.len() < room && bytes < MAX_BATCH_BYTES {
+            let Ok(pending) = self.bulk.try_recv() else { break };
+            bytes += pending.weight();
+            batch.push(pending);
+        }
+        Some(batch)
+    }
+
+    fn close(&mut self) {
+        self.express.close();
+        self.bulk.close();
+    }
+}
+
+impl Pending {
+    fn weight(&self) -> usize {
+        match &self.work {
+            Work::Append(request) => request.weight(),
+            Work::Lease(_) => 256,
+        }
+    }
+
+    fn is_append_by_express(&self) -> bool {
+        matches!(&self.work, Work::Append(request) if request.express)
+    }
+
+    fn answer(self, outcome: Outcome) {
+        if let Err(refused) = &outcome {
+            metrics::counter!(telemetry::REFUSED, "reason" => refused.reason()).increment(1);
+        }
+        // A caller that stopped waiting will ask again with the same id.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+/// The writer.
+pub(crate) struct Writer {
+    engine: Engine,
+    store: Store,
+    vault: Arc<Vault>,
+    clock: Arc<dyn kernel::Clock>,
+    lanes: Lanes,
+}
+
+enum Ended {
+    /// Nobody can send any more, or the ledger stops.
+    Stopped,
+    /// The connection or the leadership is gone; these are unanswered.
+    Lost(Vec<Pending>),
+}
+
+impl Writer {
+    pub(crate) fn new(
+        engine: Engine,
+        store: Store,
+        vault: Arc<Vault>,
+        clock: Arc<dyn kernel::Clock>,
+    ) -> (WriterHandle, Self) {
+        let (express, express_rx) = mpsc::channel(LANE);
+        let (bulk, bulk_rx) = mpsc::channel(LANE);
+        let handle = WriterHandle {
+            express,
+            bulk,
+            store: store.clone(),
+        };
+        let lanes = Lanes {
+            express: express_rx,
+            bulk: bulk_rx,
+        };
+        (
+            handle,
+            Self {
+                engine,
+                store,
+                vault,
+                clock,
+                lanes,
+            },
+        )
+    }
+
+    /// Runs until stopped: takes leadership, writes, and when the connection is lost takes it again. What was taken
+    /// before the stop is answered.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let mut stale = None;
+        let mut unanswered: Vec<Pending> = Vec::new();
+        let mut failures = 0;
+        loop {
+            match self
+                .lead(&mut stale, std::mem::take(&mut unanswered), &stop)
+                .await
+            {
+                Ok(Ended::Stopped) => return,
+                Ok(Ended::Lost(pending)) => {
+                    unanswered = pending;
+                    failures = 0;
+                }
+                Err((error, pending)) => {
+                    unanswered = pending;
+                    failures += 1;
+                    let refused = if matches!(error, StoreError::NotLeader) {
+                        Refused::NotLeader
+                    } else {
+                        Refused::Unavailable
+                    };
+                    if matches!(refused, Refused::NotLeader) || failures >= RECONNECTS {
+                        unanswered
+                            .drain(..)
+                            .for_each(|pending| pending.answer(Err(refused.clone())));
+                    }
+                    if failures == 1 || failures % 120 == 0 {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "not writing now; trying again"
+                        );
+                    }
+                    if self.stand_by(&refused, failures >= RECONNECTS, &stop).await {
+                        return;
+                    }
+                }
+            }
+            metrics::gauge!(telemetry::LEADING).set(0);
+        }
+    }
+
+    async fn lead(
+        &mut self,
+        stale: &mut Option<i32>,
+        unanswered: Vec<Pending>,
+        stop: &CancellationToken,
+    ) -> Result<Ended, (StoreError, Vec<Pending>)> {
+        let mut session = match Session::open(&self.engine, *stale).await {
+            Ok(session) => session,
+            Err(error) => return Err((error, unanswered)),
+        };
+        match session.backend().await {
+            Ok(backend) => *stale = backend,
+            Err(error) => return Err((error, unanswered)),
+        }
+        metrics::gauge!(telemetry::LEADING).set(1);
+        tracing::info!(engine = self.store.engine(), "this instance writes");
+        let ended = self.write_until_lost(&mut session, unanswered, stop).await;
+        if matches!(ended, Ended::Stopped) {
+            session.close().await;
+        }
+        Ok(ended)
+    }
+
+    async fn write_until_lost(
+        &mut self,
+        session: &mut Session,
+        unanswered: Vec<Pending>,
+        stop: &CancellationToken,
+    ) -> Ended {
+        if !unanswered.is_empty()
+            && let Some(lost) = self.process(session, unanswered).await
+        {
+            // Twice in a row: those who wait are told to try again, with the same ids.
+            lost.into_iter()
+                .for_each(|pending| pending.answer(Err(Refused::Unavailable)));
+            return Ended::Lost(Vec::new());
+        }
+        loop {
+            let batch = tokio::select! {
+                batch = self.lanes.next() => batch,
+                () = stop.cancelled(), if !self.lanes.express.is_closed() => {
+                    self.lanes.close();
+                    continue;
+                }
+            };
+            let Some(batch) = batch else { return Ended::Stopped };
+            if let Some(lost) = self.process(session, batch).await {
+                return Ended::Lost(lost);
+            }
+        }
+    }
+
+    /// Commits a batch and answers it. What comes back is unanswered: the session is of no more use.
+    async fn process(&mut self, session: &mut Session, batch: Vec<Pending>) -> Option<Vec<Pending>> {
+        let works: Vec<&Work> = batch.iter().map(|pending| &pending.work).collect();
+        let error = match self.transact(session, &works).await {
+            Ok(outcomes) => {
+                batch
+                    .into_iter()
+                    .zip(outcomes)
+                    .for_each(|(pending, outcome)| pending.answer(outcome));
+                return None;
+            }
+            Err(error) => error,
+        };
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            requests = batch.len(),
+            "a batch failed"
+        );
+        let alive = session.recover().await;
+        if matches!(error, StoreError::NotLeader) {
+            batch
+                .into_iter()
+                .for_each(|pending| pending.answer(Err(Refused::NotLeader)));
+            return Some(Vec::new());
+        }
+        if !alive {
+            return Some(batch);
+        }
+        if batch.len() == 1 {
+            batch
+                .into_iter()
+                .for_each(|pending| pending.answer(Err(Refused::Unavailable)));
+            return None;
+        }
+        // One request may be what the database chokes on: each for itself, so that its neighbours pass.
+        let mut rest = batch.into_iter();
+        while let Some(pending) = rest.next() {
+            if let Some(mut lost) = Box::pin(self.process(session, vec![pending])).await {
+                lost.extend(rest);
+                return Some(lost);
+            }
+        }
+        None
+    }
+
+    /// Waits a while before the next attempt; true when the ledger stops. Who asks meanwhile is refused at once when
+    /// another instance writes or the database has been away for long.
+    async fn stand_by(&mut self, refused: &Refused, long: bool, stop: &CancellationToken) -> bool {
+        let refuse = matches!(refused, Refused::NotLeader) || long;
+        if let Err(error) = self.store.refresh().await {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "the head cannot be read"
+            );
+        }
+        let pause = tokio::time::sleep(STANDBY);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                () = &mut pause => return false,
+                () = stop.cancelled() => return true,
+                batch = self.lanes.next(), if refuse => match batch {
+                    Some(batch) => batch.into_iter().for_each(|pending| pending.answer(Err(refused.clone()))),
+                    None => return true,
+                },
+            }
+        }
+    }
+}
