@@ -1,6 +1,7 @@
 //! Vietnamese calendar and working time, phone numbers, text folding and administrative units. Pure: no IO, no clock.
 
 pub mod calendar;
+pub mod email;
 pub mod lunar;
 pub mod phone;
 pub mod phrases;

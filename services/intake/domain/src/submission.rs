@@ -267,7 +267,7 @@ impl Submission {
                 .and_then(|p| Phone::parse(p).ok())
                 .map(|p| Address::Phone(p.e164().to_owned()))
         };
-        let email = || self.email.as_deref().and_then(email_address).map(Address::Email);
+        let email = || self.email.as_deref().and_then(vietnam::email::plain_address).map(Address::Email);
         match channel {
             Channel::Phone | Channel::Sms => phone().or_else(email),
             Channel::Email | Channel::Web => email().or_else(phone),
@@ -288,26 +288,4 @@ fn is_blank(text: &str) -> bool {
 fn known_line(text: &str) -> Option<&'static str> {
     let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '.' | '-')).collect();
     LINES.into_iter().find(|line| *line == digits)
-}
-
-/// The plain shape of an address that a carrier takes (`local@domain.tld`, no quotes, no spaces); none for anything else.
-#[must_use]
-pub fn email_address(text: &str) -> Option<String> {
-    let text = text.trim();
-    let (local, domain) = text.rsplit_once('@')?;
-    let local_good = (1..=64).contains(&local.len())
-        && local
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&b))
-        && !local.starts_with('.')
-        && !local.ends_with('.')
-        && !local.contains("..");
-    let label_good = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let domain_good = domain.contains('.') && domain.len() <= 253 && domain.split('.').all(label_good);
-    (local_good && domain_good).then(|| format!("{local}@{}", domain.to_ascii_lowercase()))
 }
