@@ -4,8 +4,15 @@ use std::path::Path;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new("../../proto");
-    let files = ["ledger", "intake", "classification", "routing", "feedback", "console"]
-        .map(|service| root.join(format!("hoiam/{service}/v1/{service}.proto")));
+    let files = [
+        "ledger",
+        "intake",
+        "classification",
+        "routing",
+        "feedback",
+        "console",
+    ]
+    .map(|service| root.join(format!("hoiam/{service}/v1/{service}.proto")));
     for file in &files {
         println!("cargo::rerun-if-changed={}", file.display());
     }

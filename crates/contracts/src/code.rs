@@ -26,14 +26,28 @@ impl Code {
     /// `BadCode` when it is too long or holds another character.
     pub fn new(text: impl Into<String>) -> Result<Self, BadCode> {
         let text = text.into();
-        let good = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:/+@=-".contains(&b));
+        let good = text.len() <= 64
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_.:/+@=-".contains(&b));
         if good { Ok(Self(text)) } else { Err(BadCode) }
     }
 
     /// A code from anything: characters that no code holds become `_`, and what is too long is cut.
     #[must_use]
     pub fn lossy(text: &str) -> Self {
-        Self(text.chars().take(64).map(|c| if c.is_ascii_alphanumeric() || "_.:/+@=-".contains(c) { c } else { '_' }).collect())
+        Self(
+            text.chars()
+                .take(64)
+                .map(|c| {
+                    if c.is_ascii_alphanumeric() || "_.:/+@=-".contains(c) {
+                        c
+                    } else {
+                        '_'
+                    }
+                })
+                .collect(),
+        )
     }
 
     /// The text.

@@ -81,7 +81,10 @@ impl Recorded {
         }
         serde_json::from_slice(&self.data)
             .map(Some)
-            .map_err(|source| DecodeError::Data { kind: self.kind.clone(), source })
+            .map_err(|source| DecodeError::Data {
+                kind: self.kind.clone(),
+                source,
+            })
     }
 
     /// Whether it is of type `P`.
@@ -98,15 +101,24 @@ impl TryFrom<grpc::ledger::Event> for Recorded {
         Ok(Self {
             position: Position(e.position),
             id: EventId::from_slice(&e.id).ok_or(bad("id"))?,
-            stream: StreamId { category: e.category, id: Uuid::from_slice(&e.stream_id).map_err(|_| bad("stream"))? },
+            stream: StreamId {
+                category: e.category,
+                id: Uuid::from_slice(&e.stream_id).map_err(|_| bad("stream"))?,
+            },
             version: e.version,
-            case: e.case_id.map(|c| CaseId::from_slice(&c).ok_or(bad("case"))).transpose()?,
+            case: e
+                .case_id
+                .map(|c| CaseId::from_slice(&c).ok_or(bad("case")))
+                .transpose()?,
             kind: e.r#type,
             occurred_at: Instant(e.occurred_at),
             recorded_at: Instant(e.recorded_at),
             actor: Actor::parse(&e.actor).map_err(|_| bad("actor"))?,
             correlation: e.correlation,
-            causation: e.causation.map(|c| EventId::from_slice(&c).ok_or(bad("causation"))).transpose()?,
+            causation: e
+                .causation
+                .map(|c| EventId::from_slice(&c).ok_or(bad("causation")))
+                .transpose()?,
             traceparent: e.traceparent,
             data: e.data.to_vec(),
             has_sealed: e.has_sealed,

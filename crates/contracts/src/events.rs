@@ -32,6 +32,8 @@ pub struct Entry {
     pub category: &'static str,
     /// JSON Schema of `data`.
     pub schema: fn() -> schemars::Schema,
+    /// Reads `data` as its type and writes it again: what a reader of today makes of an event of any day.
+    pub reread: fn(&[u8]) -> Result<serde_json::Value, serde_json::Error>,
 }
 
 macro_rules! catalogue {
@@ -41,6 +43,7 @@ macro_rules! catalogue {
             kind: <$type as $crate::Payload>::TYPE,
             category: <$type as $crate::Payload>::CATEGORY,
             schema: || schemars::schema_for!($type),
+            reread: |data| serde_json::to_value(serde_json::from_slice::<$type>(data)?),
         }),+];
     };
 }

@@ -1,5 +1,11 @@
 //! The generated gRPC code, one module per service, and the descriptors for server reflection.
-#![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    reason = "generated"
+)]
 
 pub mod ledger {
     tonic::include_proto!("hoiam.ledger.v1");

@@ -40,7 +40,11 @@ pub fn shard_of(id: &uuid::Uuid, shards: u32) -> u32 {
 pub fn event(shards: u32, stream: &StreamId, kind: &str, case: Option<CaseId>) -> String {
     let shard = shard_of(&case.map_or(stream.id, |c| c.0), shards);
     let event = kind.split('.').nth(1).unwrap_or_default();
-    format!("evt.{shard}.{}.{event}.{}", stream.category, stream.id.hyphenated())
+    format!(
+        "evt.{shard}.{}.{event}.{}",
+        stream.category,
+        stream.id.hyphenated()
+    )
 }
 
 /// The filter of a consumer for one event name (`report.report_received`, with or without version) in one shard.
@@ -114,7 +118,10 @@ pub fn park(consumer: &str) -> String {
 /// Whether a text may be a token of a subject (a gateway's or unit's name): 1 to 64 lower-case letters, digits, `_` and `-`.
 #[must_use]
 pub fn is_token(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
 }
 
 /// Names of the headers on EVENTS: CloudEvents 1.0 binary mode, with extensions for what the envelope adds.

@@ -12,10 +12,21 @@ pub struct Actor(String);
 
 /// What was wrong with the text of an actor.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an actor is `citizen` or `<role>:<id>` with roles service, operator, unit, office, leader, inspector, gateway, admin and an id of 1 to 64 letters, digits, '_', '-' or '.'")]
+#[error(
+    "an actor is `citizen` or `<role>:<id>` with roles service, operator, unit, office, leader, inspector, gateway, admin and an id of 1 to 64 letters, digits, '_', '-' or '.'"
+)]
 pub struct BadActor;
 
-const ROLES: [&str; 8] = ["service", "operator", "unit", "office", "leader", "inspector", "gateway", "admin"];
+const ROLES: [&str; 8] = [
+    "service",
+    "operator",
+    "unit",
+    "office",
+    "leader",
+    "inspector",
+    "gateway",
+    "admin",
+];
 
 impl Actor {
     /// The citizen themself; who they are stays sealed.
@@ -49,8 +60,14 @@ impl Actor {
         let (role, id) = text.split_once(':').ok_or(BadActor)?;
         let good = ROLES.contains(&role)
             && (1..=64).contains(&id.len())
-            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
-        if good { Ok(Self(text.to_owned())) } else { Err(BadActor) }
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+        if good {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadActor)
+        }
     }
 
     /// The text.

@@ -10,7 +10,9 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 /// The one number of an event: ledger position = stream sequence = Merkle leaf index + 1. Dense, from 1; 0 is before the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Position(pub u64);
 
@@ -83,13 +85,19 @@ impl RequestId {
     /// (`sms/gw1`); both parts are length-prefixed so that no two pairs meet.
     #[must_use]
     pub fn client(scope: &str, id: &str) -> Self {
-        Self(Uuid::new_v5(&NAMESPACE, format!("client:{}:{scope}:{id}", scope.len()).as_bytes()))
+        Self(Uuid::new_v5(
+            &NAMESPACE,
+            format!("client:{}:{scope}:{id}", scope.len()).as_bytes(),
+        ))
     }
 
     /// A timer's request: UUIDv5 of the obligation, the revision of its due time, and the step taken.
     #[must_use]
     pub fn timer(obligation: Uuid, due_revision: u32, step: &str) -> Self {
-        Self(Uuid::new_v5(&obligation, format!("timer:{due_revision}:{step}").as_bytes()))
+        Self(Uuid::new_v5(
+            &obligation,
+            format!("timer:{due_revision}:{step}").as_bytes(),
+        ))
     }
 
     /// The id of the request's event number `index`, from 0.
@@ -112,7 +120,10 @@ impl StreamId {
     /// A stream.
     #[must_use]
     pub fn new(category: &str, id: Uuid) -> Self {
-        Self { category: category.to_owned(), id }
+        Self {
+            category: category.to_owned(),
+            id,
+        }
     }
 
     /// A stream named by a word rather than an id (`routing-policy/city`): UUIDv5 of the word.
@@ -167,7 +178,9 @@ impl IdentityKey {
     #[must_use]
     pub fn code_of(&self, case: CaseId) -> TrackingCode {
         let mac = self.mac("code", case.0.as_bytes());
-        TrackingCode::from_bits(u64::from_be_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], mac[6], mac[7]]) >> 14)
+        TrackingCode::from_bits(
+            u64::from_be_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], mac[6], mac[7]]) >> 14,
+        )
     }
 
     /// A keyed token of something personal (a phone number), for telling "the same source" without the source: 32 hex digits.
@@ -178,15 +191,42 @@ impl IdentityKey {
 }
 
 /// What the citizen gets to follow their case: `HA-` and ten Crockford base-32 characters (50 bits) with a check character.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct TrackingCode(String);
+
+impl TryFrom<String> for TrackingCode {
+    type Error = BadCode;
+    fn try_from(text: String) -> Result<Self, BadCode> {
+        Self::parse(&text)
+    }
+}
+
+impl From<TrackingCode> for String {
+    fn from(code: TrackingCode) -> Self {
+        code.0
+    }
+}
+
+impl JsonSchema for TrackingCode {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "TrackingCode".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^HA-[0-9A-HJKMNP-TV-Z]{5}-[0-9A-HJKMNP-TV-Z]{5}-[0-9A-HJKMNP-TV-Z]$" })
+    }
+}
 
 /// The text is no tracking code.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadCode {
     /// Wrong length or a character that never occurs.
-    #[error("a tracking code looks like HA-7K3MX-9QP4T-C")]
+    #[error("a tracking code looks like HA-7K3MX-9QP4T-5")]
     Shape,
     /// The last character does not fit the others: a typing error.
     #[error("the code's last character does not fit the others: please check what you typed")]
@@ -199,13 +239,27 @@ impl TrackingCode {
     /// From the lowest 50 bits.
     fn from_bits(bits: u64) -> Self {
         let digits: Vec<u8> = (0..10).rev().map(|i| ((bits >> (5 * i)) & 31) as u8).collect();
-        let text = |part: &[u8]| part.iter().map(|d| CROCKFORD[usize::from(*d)] as char).collect::<String>();
-        Self(format!("HA-{}-{}-{}", text(&digits[..5]), text(&digits[5..]), CROCKFORD[Self::check(&digits)] as char))
+        let text = |part: &[u8]| {
+            part.iter()
+                .map(|d| CROCKFORD[usize::from(*d)] as char)
+                .collect::<String>()
+        };
+        Self(format!(
+            "HA-{}-{}-{}",
+            text(&digits[..5]),
+            text(&digits[5..]),
+            CROCKFORD[Self::check(&digits)] as char
+        ))
     }
 
     /// Weighted sum modulo 31 (a prime): finds any single wrong character and any swap of neighbours but 0 with Z.
     fn check(digits: &[u8]) -> usize {
-        digits.iter().enumerate().map(|(i, d)| (i + 1) * usize::from(*d)).sum::<usize>() % 31
+        digits
+            .iter()
+            .enumerate()
+            .map(|(i, d)| (i + 1) * usize::from(*d))
+            .sum::<usize>()
+            % 31
     }
 
     /// Reads what a person typed: any case, with or without dashes and spaces, `O` for 0, `I` and `L` for 1.
@@ -213,7 +267,11 @@ impl TrackingCode {
     /// # Errors
     /// `BadCode` saying whether it is the shape or a typing error.
     pub fn parse(text: &str) -> Result<Self, BadCode> {
-        let plain: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_uppercase()).collect();
+        let plain: String = text
+            .chars()
+            .filter(|c| !c.is_whitespace() && *c != '-')
+            .map(|c| c.to_ascii_uppercase())
+            .collect();
         let body = plain.strip_prefix("HA").ok_or(BadCode::Shape)?;
         let digits = body
             .chars()
@@ -223,7 +281,11 @@ impl TrackingCode {
                     'I' | 'L' => '1',
                     other => other,
                 };
-                CROCKFORD.iter().position(|x| *x as char == c).map(|i| i as u8).ok_or(BadCode::Shape)
+                CROCKFORD
+                    .iter()
+                    .position(|x| *x as char == c)
+                    .map(|i| i as u8)
+                    .ok_or(BadCode::Shape)
             })
             .collect::<Result<Vec<u8>, _>>()?;
         let (check, digits) = digits.split_last().ok_or(BadCode::Shape)?;
@@ -233,7 +295,9 @@ impl TrackingCode {
         if Self::check(digits) != usize::from(*check) {
             return Err(BadCode::Check);
         }
-        Ok(Self::from_bits(digits.iter().fold(0, |bits, d| bits << 5 | u64::from(*d))))
+        Ok(Self::from_bits(
+            digits.iter().fold(0, |bits, d| bits << 5 | u64::from(*d)),
+        ))
     }
 
     /// `HA-XXXXX-XXXXX-X`.
@@ -258,7 +322,10 @@ mod tests {
         let key = IdentityKey::new([7; 32]);
         let request = RequestId::client("sms/gw1", "42");
         assert_eq!(key.case_of(request), key.case_of(request));
-        assert_ne!(key.case_of(request), key.case_of(RequestId::client("sms/gw1", "43")));
+        assert_ne!(
+            key.case_of(request),
+            key.case_of(RequestId::client("sms/gw1", "43"))
+        );
         assert_ne!(RequestId::client("a", "b:c"), RequestId::client("a:b", "c"));
     }
 
@@ -270,7 +337,10 @@ mod tests {
         assert_eq!(TrackingCode::parse(&typed), Ok(code.clone()));
         let mut wrong: Vec<char> = code.as_str().chars().collect();
         wrong[4] = if wrong[4] == '2' { '3' } else { '2' };
-        assert_eq!(TrackingCode::parse(&wrong.iter().collect::<String>()), Err(BadCode::Check));
+        assert_eq!(
+            TrackingCode::parse(&wrong.iter().collect::<String>()),
+            Err(BadCode::Check)
+        );
         assert_eq!(TrackingCode::parse("HA-1"), Err(BadCode::Shape));
     }
 }

@@ -216,7 +216,11 @@ impl Level {
 impl TryFrom<u8> for Level {
     type Error = BadLevel;
     fn try_from(value: u8) -> Result<Self, BadLevel> {
-        if (1..=5).contains(&value) { Ok(Self(value)) } else { Err(BadLevel(value)) }
+        if (1..=5).contains(&value) {
+            Ok(Self(value))
+        } else {
+            Err(BadLevel(value))
+        }
     }
 }
 
