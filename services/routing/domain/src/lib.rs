@@ -1,1 +1,17 @@
 //! The rules of routing: state, command, event, decide and evolve, with no IO.
+
+pub mod case;
+pub mod date;
+pub mod facts;
+pub mod policy;
+pub mod rejection;
+pub mod unit;
+pub mod words;
+
+pub use case::{Case, Command, Event, Heard, Notice, Routing};
+pub use date::city_date;
+pub use facts::{Facts, Inputs};
+pub use policy::{Policy, PolicyError, Routed};
+pub use rejection::Rejection;
+pub use unit::{Standing, Unit, UnitCode};
+pub use words::{Basis, Outcome, ReturnReason};

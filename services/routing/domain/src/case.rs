@@ -1,0 +1,279 @@
+//! Routing of one case: what was decided and answered so far, and what a command leads to.
+
+mod decide;
+mod desk;
+
+use jiff::civil::Date;
+use kernel::Decider;
+use kernel::taxonomy::{Destination, Office};
+
+use crate::facts::Facts;
+use crate::policy::Routed;
+use crate::rejection::Rejection;
+use crate::unit::{Standing, UnitCode};
+use crate::words::{Basis, Outcome, ReturnReason};
+
+/// The rules of `routing/<case>`.
+pub struct Routing;
+
+/// What somebody wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Classification or a person decided what the report is; this is what the policy says of it.
+    Route(Routed),
+    /// The leaders gave their opinion on a case of level 3.
+    HearOpinion {
+        /// Whether they agree that it is sent on.
+        agree: bool,
+    },
+    /// The case goes on after it was closed.
+    TakeUpAgain {
+        /// The citizen or the office says that it was with the wrong unit.
+        wrong_unit: bool,
+        /// Who has the tasks of the unit that had it last, on the day of reopening.
+        again: Option<UnitCode>,
+    },
+    /// The office's order.
+    DispatchOnOrder {
+        /// Before whom.
+        unit: UnitCode,
+        /// How that code stands on the day.
+        standing: Standing,
+    },
+    /// The unit takes the case on.
+    Accept(Notice),
+    /// The unit gives it back.
+    Return {
+        /// Which dispatch.
+        on: Notice,
+        /// Why.
+        reason: ReturnReason,
+        /// Whether a reason in words comes with it.
+        in_words: bool,
+        /// Whose it is, if the unit knows, and how that code stands.
+        better: Option<(UnitCode, Standing)>,
+    },
+    /// Work goes on.
+    ReportProgress {
+        /// Which dispatch.
+        on: Notice,
+        /// Whether words for the citizen come with it.
+        in_words: bool,
+        /// The date promised.
+        committed: Option<Date>,
+    },
+    /// The unit's result.
+    ReportResult {
+        /// Which dispatch.
+        on: Notice,
+        /// What came of it.
+        outcome: Outcome,
+        /// Whether words for the citizen come with it.
+        in_words: bool,
+    },
+}
+
+/// Which dispatch a unit speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The unit that speaks.
+    pub unit: UnitCode,
+    /// The revision it was told.
+    pub revision: u32,
+}
+
+/// What happened: routing's own events, and what it hears of the case from feedback.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The policy named office, units and resting place.
+    CaseRouted(Routed),
+    /// Put before a unit; any earlier dispatch is over.
+    CaseDispatched {
+        /// Before whom.
+        unit: UnitCode,
+        /// On whose behalf.
+        office: Office,
+        /// Dense per case, from 1.
+        revision: u32,
+        /// Why now.
+        basis: Basis,
+    },
+    /// The unit takes it on.
+    CaseAccepted(Notice),
+    /// The unit gave it back.
+    CaseReturned {
+        /// Which dispatch.
+        on: Notice,
+        /// Why.
+        reason: ReturnReason,
+        /// Whose it is.
+        better_unit: Option<UnitCode>,
+    },
+    /// Work goes on.
+    ProgressReported {
+        /// Which dispatch.
+        on: Notice,
+        /// The date promised.
+        committed: Option<Date>,
+    },
+    /// The unit's result.
+    ResultReported {
+        /// Which dispatch.
+        on: Notice,
+        /// What came of it.
+        outcome: Outcome,
+    },
+    /// Feedback's fact; never decided here.
+    Heard(Heard),
+}
+
+/// Facts of feedback that bear on routing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The leaders' opinion.
+    OpinionGiven {
+        /// Whether they agree.
+        agree: bool,
+    },
+    /// The obligations of its level are met.
+    CaseClosed,
+    /// It goes on.
+    CaseReopened,
+}
+
+/// What the past amounts to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Case {
+    routed: Option<Routed>,
+    dispatches: Vec<Dispatch>,
+    agreed: bool,
+    closed: bool,
+    reopened: bool,
+}
+
+/// One dispatch; its revision is its place in the list, from 1.
+#[derive(Clone, Debug, PartialEq)]
+struct Dispatch {
+    unit: UnitCode,
+    accepted: bool,
+    end: Option<End>,
+}
+
+/// How a dispatch ended for its unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Returned,
+    Answered,
+}
+
+impl Decider for Routing {
+    type State = Case;
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(case: &Case, command: Command) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::Route(routed) => Ok(decide::route(case, routed)),
+            Command::HearOpinion { agree } => Ok(decide::hear_opinion(case, agree)),
+            Command::TakeUpAgain { wrong_unit, again } => Ok(decide::take_up_again(case, wrong_unit, again)),
+            Command::DispatchOnOrder { unit, standing } => decide::dispatch_on_order(case, unit, standing),
+            Command::Accept(on) => desk::accept(case, on),
+            Command::Return {
+                on,
+                reason,
+                in_words,
+                better,
+            } => desk::give_back(case, on, reason, in_words, better),
+            Command::ReportProgress {
+                on,
+                in_words,
+                committed,
+            } => desk::report_progress(case, &on, in_words, committed),
+            Command::ReportResult {
+                on,
+                outcome,
+                in_words,
+            } => desk::report_result(case, &on, outcome, in_words),
+        }
+    }
+
+    fn evolve(mut case: Case, event: &Event) -> Case {
+        match event {
+            Event::CaseRouted(routed) => {
+                case.routed = Some(routed.clone());
+                case.reopened = false;
+            }
+            Event::CaseDispatched { unit, .. } => {
+                case.dispatches.push(Dispatch {
+                    unit: unit.clone(),
+                    accepted: false,
+                    end: None,
+                });
+                case.reopened = false;
+            }
+            Event::CaseAccepted(on) => case.on(on, |dispatch| dispatch.accepted = true),
+            Event::CaseReturned { on, .. } => case.on(on, |dispatch| dispatch.end = Some(End::Returned)),
+            Event::ProgressReported { .. } => {}
+            Event::ResultReported { on, .. } => case.on(on, |dispatch| dispatch.end = Some(End::Answered)),
+            Event::Heard(Heard::OpinionGiven { agree }) => case.agreed = *agree,
+            Event::Heard(Heard::CaseClosed) => case.closed = true,
+            Event::Heard(Heard::CaseReopened) => {
+                case.closed = false;
+                case.reopened = true;
+            }
+        }
+        case
+    }
+}
+
+impl Case {
+    fn on(&mut self, notice: &Notice, change: impl FnOnce(&mut Dispatch)) {
+        let index = (notice.revision as usize).checked_sub(1);
+        if let Some(dispatch) = index.and_then(|i| self.dispatches.get_mut(i)) {
+            change(dispatch);
+        }
+    }
+
+    /// Revision of the last dispatch; 0 before the first.
+    #[must_use]
+    pub fn revision(&self) -> u32 {
+        u32::try_from(self.dispatches.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What the last routing said.
+    #[must_use]
+    pub fn routed(&self) -> Option<&Routed> {
+        self.routed.as_ref()
+    }
+
+    /// The unit that had the case last, whether or not it has it still.
+    #[must_use]
+    pub fn last_unit(&self) -> Option<&UnitCode> {
+        self.dispatches.last().map(|dispatch| &dispatch.unit)
+    }
+
+    /// Whether the case is before this unit by that dispatch: the current one, not given back.
+    ///
+    /// # Errors
+    /// The fact that says it is not.
+    pub fn is_before(&self, notice: &Notice) -> Result<(), Rejection> {
+        desk::holding(self, notice).map(|_| ())
+    }
+
+    /// How often the case was given back since it was first put before a unit.
+    fn bounces(&self) -> usize {
+        self.dispatches
+            .iter()
+            .filter(|dispatch| dispatch.end == Some(End::Returned))
+            .count()
+    }
+
+    fn facts(&self) -> Option<&Facts> {
+        self.routed.as_ref().map(|routed| &routed.inputs.facts)
+    }
+
+    fn destination(&self) -> Option<Destination> {
+        self.routed.as_ref().map(|routed| routed.destination)
+    }
+}

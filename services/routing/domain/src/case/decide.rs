@@ -1,0 +1,159 @@
+//! Where a case goes: by the policy, by the leaders' opinion, by the office's order, after a return, and again after reopening.
+
+use kernel::taxonomy::{Destination, Kind};
+
+use super::{Case, Event};
+use crate::policy::Routed;
+use crate::rejection::Rejection;
+use crate::unit::{Standing, UnitCode};
+use crate::words::Basis;
+
+/// Clause of a routing that follows from no clause of the policy: the unit gave the case back.
+const RETURNED: &str = "returned";
+/// The same: the case was reopened and no unit has it.
+const REOPENED: &str = "reopened";
+
+/// The first routing; where the case goes to a unit or the police, it is put before the lead in the same breath.
+pub(super) fn route(case: &Case, routed: Routed) -> Vec<Event> {
+    if case.routed.is_some() {
+        return Vec::new();
+    }
+    let facts = &routed.inputs.facts;
+    let basis = match routed.destination {
+        Destination::Police => Some(Basis::CrimeReport),
+        Destination::Unit if facts.emergency() => Some(Basis::Emergency),
+        Destination::Unit => Some(Basis::Level2),
+        Destination::Desk | Destination::Office | Destination::Review | Destination::None => None,
+    };
+    // A checked policy names a lead wherever there is a basis; if it did not, the case rests with the office.
+    let Some((basis, lead)) = basis.zip(routed.units.first().cloned()) else {
+        return vec![Event::CaseRouted(routed)];
+    };
+    let dispatched = Event::CaseDispatched {
+        unit: lead,
+        office: routed.office,
+        revision: case.revision() + 1,
+        basis,
+    };
+    vec![Event::CaseRouted(routed), dispatched]
+}
+
+/// Level 3: agreement puts the case before the unit the policy proposed. Declined, it stays where it is and feedback tells the citizen.
+pub(super) fn hear_opinion(case: &Case, agree: bool) -> Vec<Event> {
+    let waits = case.destination() == Some(Destination::Office)
+        && level(case) == Some(3)
+        && case.dispatches.is_empty()
+        && !case.closed;
+    let proposed = case
+        .routed
+        .as_ref()
+        .and_then(|routed| routed.units.first().cloned());
+    match proposed {
+        Some(unit) if agree && waits => dispatch(case, unit, Basis::OpinionAgreed),
+        _ => Vec::new(),
+    }
+}
+
+/// The unit that answered (or its successor) gets the case again; where it was the wrong one, or none had it, the office decides.
+pub(super) fn take_up_again(case: &Case, wrong_unit: bool, again: Option<UnitCode>) -> Vec<Event> {
+    if !case.reopened || case.closed {
+        return Vec::new();
+    }
+    match (&case.routed, again) {
+        (None, _) => Vec::new(),
+        (Some(_), Some(unit)) if !wrong_unit && !case.dispatches.is_empty() => {
+            dispatch(case, unit, Basis::Reopened)
+        }
+        (Some(routed), _) => vec![to_office(routed, REOPENED)],
+    }
+}
+
+/// Levels 4 and 5, a case given back, and any case the office wants with another unit.
+pub(super) fn dispatch_on_order(
+    case: &Case,
+    unit: UnitCode,
+    standing: Standing,
+) -> Result<Vec<Event>, Rejection> {
+    let facts = case.facts().ok_or(Rejection::NotRoutedYet)?;
+    if case.closed {
+        return Err(Rejection::CaseClosed);
+    }
+    let oversight = must_be_valid(&unit, standing)?;
+    match case.destination() {
+        None | Some(Destination::Review) => return Err(Rejection::NotRoutedYet),
+        Some(Destination::Desk | Destination::None) => return Err(Rejection::NotForDispatch),
+        Some(Destination::Office | Destination::Unit | Destination::Police) => {}
+    }
+    // A crime report that the police gave back is no case for the leaders' opinion, whatever its level.
+    let awaits_opinion = facts.level.get() == 3
+        && case.dispatches.is_empty()
+        && !case.agreed
+        && facts.kind != Kind::CrimeReport;
+    if awaits_opinion {
+        return Err(Rejection::AwaitsOpinion);
+    }
+    if facts.accusation() && !oversight {
+        return Err(Rejection::OversightOnly);
+    }
+    match case.dispatches.last() {
+        Some(last) if last.end.is_none() && last.unit == unit => Ok(Vec::new()),
+        Some(last) if last.end == Some(super::End::Answered) && !case.reopened => {
+            Err(Rejection::AlreadyAnswered)
+        }
+        _ => Ok(dispatch(case, unit, Basis::OfficeOrder)),
+    }
+}
+
+/// After a return: at once before the better unit, the first time and if nothing speaks against it; else the office decides.
+pub(super) fn after_return(case: &Case, routed: &Routed, better: Option<(UnitCode, bool)>) -> Event {
+    let facts = &routed.inputs.facts;
+    match better {
+        // A bouncing case needs a decision, not a third guess; an accused body must not choose who gets the accusation.
+        Some((unit, oversight)) if case.bounces() == 0 && (oversight || !facts.guarded()) => {
+            Event::CaseDispatched {
+                unit,
+                office: routed.office,
+                revision: case.revision() + 1,
+                basis: Basis::BetterUnit,
+            }
+        }
+        _ => to_office(routed, RETURNED),
+    }
+}
+
+/// Whether the unit is one of oversight.
+pub(super) fn must_be_valid(unit: &UnitCode, standing: Standing) -> Result<bool, Rejection> {
+    match standing {
+        Standing::Valid { oversight } => Ok(oversight),
+        Standing::Unknown => Err(Rejection::UnknownUnit(unit.clone())),
+        Standing::NotValid { successor } => Err(Rejection::UnitNotValid {
+            unit: unit.clone(),
+            successor,
+        }),
+    }
+}
+
+fn dispatch(case: &Case, unit: UnitCode, basis: Basis) -> Vec<Event> {
+    let office = case.routed.as_ref().map(|routed| routed.office);
+    office
+        .map(|office| Event::CaseDispatched {
+            unit,
+            office,
+            revision: case.revision() + 1,
+            basis,
+        })
+        .into_iter()
+        .collect()
+}
+
+fn to_office(routed: &Routed, clause: &str) -> Event {
+    Event::CaseRouted(Routed {
+        destination: Destination::Office,
+        clause: clause.to_owned(),
+        ..routed.clone()
+    })
+}
+
+fn level(case: &Case) -> Option<u8> {
+    case.facts().map(|facts| facts.level.get())
+}

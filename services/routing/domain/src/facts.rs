@@ -1,0 +1,121 @@
+//! What routing looks at in a report: never its words.
+
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use kernel::taxonomy::{Field, Kind, Level, Topic, Urgency};
+
+/// What classification found, and by which line the report came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// None when it is not a report, or nothing is known.
+    pub field: Option<Field>,
+    /// The main topic.
+    pub topic: Option<Topic>,
+    /// The legal kind.
+    pub kind: Kind,
+    /// How soon harm comes.
+    pub urgency: Urgency,
+    /// The level of the answer.
+    pub level: Level,
+    /// Which line was called, if any.
+    pub line: Option<String>,
+}
+
+impl Facts {
+    /// Life is in danger.
+    #[must_use]
+    pub fn emergency(&self) -> bool {
+        self.kind == Kind::Emergency || self.urgency == Urgency::Emergency
+    }
+
+    /// The report may accuse a body or one of its people: it may only go to a body of oversight, whatever unit would
+    /// be competent for the matter. (Law on Denunciations 25/2018/QH14, article 8: a denouncer's identity is secret, first of
+    /// all from the one denounced; a complaint against a decision is not for a unit at the decision's own desk to take in.)
+    /// Emergencies and crime reports go to those who can help.
+    #[must_use]
+    pub fn guarded(&self) -> bool {
+        match self.kind {
+            Kind::Denunciation | Kind::Complaint => !self.emergency(),
+            Kind::Emergency | Kind::CrimeReport | Kind::NotAReport | Kind::Thanks => false,
+            Kind::Reflection | Kind::Suggestion | Kind::Question | Kind::Unclear => {
+                !self.emergency()
+                    && matches!(
+                        self.topic,
+                        Some(Topic::OfficialConduct | Topic::Corruption | Topic::CadreConduct)
+                    )
+            }
+        }
+    }
+
+    /// Guarded, and not the citizen's own complaint: a complaint an office may send on to the body whose decision is
+    /// contested, since the law lets that body decide first (Law on Complaints 02/2011/QH13, article 7); an accusation never.
+    #[must_use]
+    pub fn accusation(&self) -> bool {
+        self.guarded() && self.kind != Kind::Complaint
+    }
+}
+
+/// What the policy's clauses looked at: the facts, and the date of the report in the city.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inputs {
+    /// What was found.
+    pub facts: Facts,
+    /// The day by which units are chosen.
+    pub date: Date,
+}
+
+impl Inputs {
+    /// As `name=value`, as they are stated in `case_routed`.
+    #[must_use]
+    pub fn codes(&self) -> Vec<String> {
+        let Facts {
+            field,
+            topic,
+            kind,
+            urgency,
+            level,
+            line,
+        } = &self.facts;
+        vec![
+            format!("field={}", field.map_or("none", Field::code)),
+            format!("topic={}", topic.map_or("none", Topic::code)),
+            format!("kind={kind}"),
+            format!("urgency={urgency}"),
+            format!("level={level}"),
+            format!("line={}", line.as_deref().unwrap_or("none")),
+            format!("date={}", self.date),
+        ]
+    }
+
+    /// Reads back what [`Inputs::codes`] wrote; further inputs of a later version are passed over. `None` when one is missing or
+    /// cannot be read.
+    #[must_use]
+    pub fn read<'a>(codes: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let pairs: Vec<(&str, &str)> = codes
+            .into_iter()
+            .filter_map(|code| code.split_once('='))
+            .collect();
+        let value = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
+        Some(Self {
+            facts: Facts {
+                field: optional(value("field")?)?,
+                topic: optional(value("topic")?)?,
+                kind: value("kind")?.parse().ok()?,
+                urgency: value("urgency")?.parse().ok()?,
+                level: Level::try_from(value("level")?.parse::<u8>().ok()?).ok()?,
+                line: Some(value("line")?).filter(|v| *v != "none").map(str::to_owned),
+            },
+            date: value("date")?.parse().ok()?,
+        })
+    }
+}
+
+/// `none` is nothing; anything else has to be one of the codes.
+fn optional<T: FromStr>(text: &str) -> Option<Option<T>> {
+    if text == "none" {
+        Some(None)
+    } else {
+        text.parse().ok().map(Some)
+    }
+}

@@ -1,0 +1,97 @@
+//! What is wrong with a policy, naming the clause or unit.
+
+use jiff::civil::Date;
+
+use crate::unit::UnitCode;
+
+/// Why a text is no policy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// Not the TOML that a policy is written in.
+    #[error("the policy cannot be read: {0}")]
+    Syntax(String),
+    /// Two units of one code.
+    #[error("the unit {0} is stated twice: keep one")]
+    DuplicateUnit(UnitCode),
+    /// A unit ends before it begins.
+    #[error("the unit {0} ends before it begins: correct valid_from or valid_to")]
+    EndsBeforeItBegins(UnitCode),
+    /// A successor that is not there.
+    #[error("the unit {unit} is succeeded by {successor}, which is not stated: add it or correct the code")]
+    UnknownSuccessor {
+        /// Which.
+        unit: UnitCode,
+        /// What it names.
+        successor: UnitCode,
+    },
+    /// A unit that exists without end, or whose successor begins later than the day after it ends.
+    #[error(
+        "the succession of {unit} by {successor} leaves a gap or has no end day: {successor} must begin by the day after {unit} ends"
+    )]
+    SuccessionGap {
+        /// Which.
+        unit: UnitCode,
+        /// By whom.
+        successor: UnitCode,
+    },
+    /// A succession that returns to itself.
+    #[error("the succession of {0} goes round in a circle: one unit of it must have no successor")]
+    SuccessionLoop(UnitCode),
+    /// Two clauses of one id.
+    #[error("the clause {0} is stated twice: decisions name their clause, so each needs an id of its own")]
+    DuplicateClause(String),
+    /// An id that no decision could name.
+    #[error("the clause id {0:?} must have 1 to 64 lower-case letters, digits, '_' and '-'")]
+    BadClauseId(String),
+    /// A clause names a unit that is not there.
+    #[error("the clause {clause} names the unit {unit}, which is not stated: add it or correct the code")]
+    UnknownUnit {
+        /// Which clause.
+        clause: String,
+        /// What it names.
+        unit: UnitCode,
+    },
+    /// On some day the clause holds, its unit and all its successors do not exist.
+    #[error(
+        "the clause {clause} names {unit}, whose tasks nobody has on {date}: name its predecessor or successor, or limit the clause's days"
+    )]
+    NobodyOn {
+        /// Which clause.
+        clause: String,
+        /// What it names.
+        unit: UnitCode,
+        /// The first such day.
+        date: Date,
+    },
+    /// More than a routing can propose.
+    #[error("the clause {0} names more than 8 units")]
+    TooManyUnits(String),
+    /// Nothing at the end that matches everything.
+    #[error("the policy has no catch-all: its last clause must match everything and name a unit")]
+    NoCatchAll,
+    /// Clauses that can never match.
+    #[error("the clause {0} stands behind one that matches everything, so it never decides: move it before")]
+    AfterCatchAll(String),
+    /// A report of this kind has to go somewhere, and the clause names nobody.
+    #[error(
+        "the clause {clause} names no unit, but decides about {example}, which goes to one: give it a lead"
+    )]
+    NoLead {
+        /// Which clause.
+        clause: String,
+        /// A report it decides about.
+        example: String,
+    },
+    /// An accusation would reach a unit it may be about.
+    #[error(
+        "the clause {clause} gives {unit} a report that may accuse a unit ({example}): only a unit with oversight = true may get it"
+    )]
+    NotOversight {
+        /// Which clause.
+        clause: String,
+        /// Whom it names.
+        unit: UnitCode,
+        /// A report it decides about.
+        example: String,
+    },
+}

@@ -1,0 +1,104 @@
+//! Why a command is not carried out: named for the fact that blocks, saying what to do.
+
+use crate::unit::UnitCode;
+
+/// The fact that blocks a command.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Classification or a person has not decided yet.
+    #[error(
+        "the case is not routed yet: it waits for its classification or for a person's review; try again after that"
+    )]
+    NotRoutedYet,
+    /// It never was before this unit.
+    #[error("this case is not before your unit: answer only what came to you as a notice")]
+    NotYourCase,
+    /// A newer dispatch took its place.
+    #[error(
+        "revision {given} is not the current one: the case was dispatched again as revision {current}; act on that notice"
+    )]
+    OldRevision {
+        /// What was named.
+        given: u32,
+        /// What stands.
+        current: u32,
+    },
+    /// The unit gave this dispatch back.
+    #[error(
+        "your unit returned this case: it is with the office or with another unit; wait for a new notice"
+    )]
+    AlreadyReturned,
+    /// The unit's result is on record.
+    #[error(
+        "the result of this dispatch is on record: if more is to be said, ask the office to have the case reopened"
+    )]
+    AlreadyAnswered,
+    /// No unit of that code.
+    #[error("there is no unit with the code {0}: choose one from the list of units")]
+    UnknownUnit(UnitCode),
+    /// The unit does not exist on that day.
+    #[error("{}", unit_not_valid(.unit, .successor.as_ref()))]
+    UnitNotValid {
+        /// Which.
+        unit: UnitCode,
+        /// Who has its tasks.
+        successor: Option<UnitCode>,
+    },
+    /// A unit cannot be better than itself.
+    #[error("your own unit cannot be the better unit: name another, or none")]
+    BetterUnitIsYours,
+    /// Level 1, or not a report.
+    #[error(
+        "a case of level 1, or one that is no report, is not put before a unit: answer it at the desk, or have its level changed"
+    )]
+    NotForDispatch,
+    /// Level 3 waits for the leaders.
+    #[error("a case of level 3 is dispatched after the leaders' opinion: record their agreement first")]
+    AwaitsOpinion,
+    /// An accusation may reach a body of oversight only.
+    #[error(
+        "this case may accuse a body or one of its people: it may only go to a body of oversight, such as the city's Inspectorate or the Party's Inspection Committee"
+    )]
+    OversightOnly,
+    /// Words are missing.
+    #[error("a reason in words is required: say why the case is returned")]
+    ReasonRequired,
+    /// Words are missing.
+    #[error("words for the citizen are required: say what was done, or what is being done")]
+    AnswerRequired,
+    /// It is closed.
+    #[error("the case is closed: have it reopened first")]
+    CaseClosed,
+}
+
+impl Rejection {
+    /// A code for the program that asked.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotRoutedYet => "not_routed_yet",
+            Self::NotYourCase => "not_your_case",
+            Self::OldRevision { .. } => "old_revision",
+            Self::AlreadyReturned => "already_returned",
+            Self::AlreadyAnswered => "already_answered",
+            Self::UnknownUnit(_) => "unknown_unit",
+            Self::UnitNotValid { .. } => "unit_not_valid",
+            Self::BetterUnitIsYours => "better_unit_is_yours",
+            Self::NotForDispatch => "not_for_dispatch",
+            Self::AwaitsOpinion => "awaits_opinion",
+            Self::OversightOnly => "oversight_only",
+            Self::ReasonRequired => "reason_required",
+            Self::AnswerRequired => "answer_required",
+            Self::CaseClosed => "case_closed",
+        }
+    }
+}
+
+fn unit_not_valid(unit: &UnitCode, successor: Option<&UnitCode>) -> String {
+    match successor {
+        Some(successor) => {
+            format!("the unit {unit} does not exist on that day: its tasks are with {successor}; name that")
+        }
+        None => format!("the unit {unit} does not exist on that day: choose another from the list of units"),
+    }
+}
