@@ -1,12 +1,19 @@
 //! The event store: writer, reader, vault, relay and Merkle tree.
 
+mod api;
+pub mod config;
 pub mod envelope;
 pub mod error;
 pub mod event;
 pub mod merkle;
 pub mod request;
+mod run;
 pub mod status;
 pub mod store;
 mod telemetry;
 pub mod vault;
 mod writer;
+
+pub use config::Config;
+pub use run::{Ledger, run};
+pub use store::migrate::run as run_migrations;

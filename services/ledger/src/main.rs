@@ -1,2 +1,5 @@
-//! The event store: writer, reader, vault, relay and Merkle tree.
-fn main() {}
+//! The ledger as a process of its own.
+
+fn main() -> std::process::ExitCode {
+    chassis::service::run_main::<ledger::Ledger>()
+}

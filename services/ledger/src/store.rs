@@ -8,7 +8,7 @@ pub(crate) mod session;
 
 use std::sync::Arc;
 
-use sqlx::{FromRow as _, QueryBuilder, Row as _};
+use sqlx::QueryBuilder;
 use tokio::sync::watch;
 use uuid::Uuid;
 

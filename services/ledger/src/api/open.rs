@@ -1,0 +1,185 @@
+//! Opening sealed content: by purpose, and on record before it is handed out when a person or an outside body reads it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chassis::callers::{Caller, CallerKind};
+use contracts::Code;
+use contracts::event::Payload as _;
+use contracts::events::access::ContentOpened;
+use contracts::grpc::ledger as wire;
+use kernel::Actor;
+use tonic::Status;
+use uuid::Uuid;
+use wire::content::Outcome;
+
+use super::Api;
+use crate::error::Refused;
+use crate::event::StoredEvent;
+use crate::request::{ACCESS, Expected, NewEvent, Origin, Request, StreamAppend};
+use crate::telemetry;
+use crate::vault::Opened;
+
+/// Contents of one call.
+const MAX_POSITIONS: usize = 1_000;
+
+impl Api {
+    pub(super) async fn open(
+        &self,
+        caller: &Caller,
+        request: wire::OpenContentRequest,
+    ) -> Result<wire::OpenContentReply, Status> {
+        Refused::over("the number of positions", MAX_POSITIONS, request.positions.len())?;
+        let purpose = purpose(request.purpose())?;
+        if !caller.purposes.iter().any(|it| it == purpose) {
+            return Err(Status::permission_denied(format!(
+                "{} may not open content to {purpose}",
+                caller.name
+            )));
+        }
+        let reader = Reader::check(caller, &request.reader, &request.role)?;
+        let mut positions = request.positions;
+        positions.sort_unstable();
+        positions.dedup();
+        let stored = self.store.read_sealed(&positions).await?;
+        let opened = self.vault.open_all(&stored).await?;
+        let mut read: BTreeMap<Uuid, Vec<u64>> = BTreeMap::new();
+        let mut outcomes = HashMap::with_capacity(stored.len());
+        for (it, opened) in stored.into_iter().zip(opened) {
+            let outcome = match refusal(caller, purpose, &it.event) {
+                Some(why) => Outcome::Refused(why.to_owned()),
+                None => match opened {
+                    Opened::Plaintext(plaintext) => {
+                        let case = it.event.case_id.unwrap_or(it.event.stream_id);
+                        read.entry(case).or_default().push(it.event.position);
+                        Outcome::Plaintext(plaintext.into())
+                    }
+                    Opened::Erased => Outcome::Erased(true),
+                    Opened::Nothing => Outcome::NothingSealed(true),
+                },
+            };
+            outcomes.insert(it.event.position, outcome);
+        }
+        let opened: usize = read.values().map(Vec::len).sum();
+        let position = match reader {
+            Some(reader) if !read.is_empty() => self.record(&reader, purpose, read).await?,
+            _ => 0,
+        };
+        metrics::counter!(telemetry::OPENED, "purpose" => purpose).increment(opened as u64);
+        let content = |position| wire::Content {
+            position,
+            outcome: outcomes
+                .remove(&position)
+                .or_else(|| Some(Outcome::Refused("there is no such event".to_owned()))),
+        };
+        Ok(wire::OpenContentReply {
+            contents: positions.into_iter().map(content).collect(),
+            position,
+        })
+    }
+
+    /// Commits one `access.content_opened` per case; the position of the last.
+    async fn record(
+        &self,
+        reader: &Reader,
+        purpose: &str,
+        read: BTreeMap<Uuid, Vec<u64>>,
+    ) -> Result<u64, Status> {
+        let now = self.clock.now().0;
+        let mut streams = Vec::with_capacity(read.len());
+        for (case, mut positions) in read {
+            positions.sort_unstable();
+            let fact = ContentOpened {
+                reader: reader.actor.clone(),
+                role: reader.role.clone(),
+                purpose: Code::lossy(purpose),
+                positions,
+            };
+            let data =
+                serde_json::to_vec(&fact).map_err(|_| Status::internal("the opening cannot be recorded"))?;
+            let event = NewEvent {
+                name: format!("{ACCESS}.{}", ContentOpened::NAME.trim_end_matches(".v1")),
+                revision: 1,
+                occurred_at: now,
+                actor: reader.actor.as_str().to_owned(),
+                data: data.into(),
+                sealed: None,
+            };
+            let category = ACCESS.to_owned();
+            streams.push(StreamAppend {
+                category,
+                id: case,
+                case: Some(case),
+                expected: Expected::Any,
+                events: vec![event],
+            });
+        }
+        // Each opening is a fact of its own, also when the caller asks again for want of an answer.
+        let request = Request {
+            id: Uuid::new_v4(),
+            origin: Origin::Reaction,
+            streams,
+            unless: Vec::new(),
+            express: true,
+            correlation: String::new(),
+            causation: None,
+            traceparent: String::new(),
+        };
+        Ok(self.writer.append(request).await?.head)
+    }
+}
+
+/// Who reads, when it is a person or an outside body.
+struct Reader {
+    actor: Code,
+    role: Code,
+}
+
+impl Reader {
+    fn check(caller: &Caller, reader: &str, role: &str) -> Result<Option<Self>, Status> {
+        if reader.is_empty() {
+            // A service reads for its own decision. Behind every other caller stands somebody, and their reading is on record.
+            return if caller.kind == CallerKind::Service {
+                Ok(None)
+            } else {
+                Err(Refused::invalid(
+                    "reader",
+                    "say who reads: only a service may open content without a reader",
+                )
+                .into())
+            };
+        }
+        let bad = |field| Refused::invalid(field, "it must be at most 64 letters, digits or '_.:/+@=-'");
+        let actor =
+            Actor::parse(reader).map_err(|_| Refused::invalid("reader", "it must be `<role>:<id>`"))?;
+        let own = actor.role() == "unit" || actor.role() == "service" || actor.id() == caller.name;
+        if !own && !caller.acts_for_people {
+            return Err(Status::permission_denied(
+                "this caller may not name a person as the reader",
+            ));
+        }
+        let actor = Code::new(reader).map_err(|_| bad("reader"))?;
+        let role = Code::new(role).map_err(|_| bad("role"))?;
+        Ok(Some(Self { actor, role }))
+    }
+}
+
+/// Why this caller may not open this event for the purpose, if so.
+fn refusal(caller: &Caller, purpose: &str, event: &StoredEvent) -> Option<&'static str> {
+    let foreign = purpose == "policy" && !caller.append.contains(&event.category);
+    foreign.then_some("with the purpose `policy` a service reads its own streams only")
+}
+
+fn purpose(purpose: wire::Purpose) -> Result<&'static str, Refused> {
+    Ok(match purpose {
+        wire::Purpose::Unspecified => {
+            return Err(Refused::invalid("purpose", "say what the content is opened for"));
+        }
+        wire::Purpose::Classify => "classify",
+        wire::Purpose::Route => "route",
+        wire::Purpose::Answer => "answer",
+        wire::Purpose::Handle => "handle",
+        wire::Purpose::Review => "review",
+        wire::Purpose::Inspect => "inspect",
+        wire::Purpose::Policy => "policy",
+    })
+}

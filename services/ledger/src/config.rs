@@ -1,0 +1,64 @@
+//! What the ledger is told at start, checked before anything binds.
+
+use std::path::PathBuf;
+
+use chassis::config::{BrokerAccess, ListenConfig, Problem, Secret, Settings, TelemetryConfig};
+
+use crate::store::Engine;
+
+/// The ledger's configuration: flags, or `HOIAM_*` variables.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Config {
+    /// Where events are kept: `sqlite:<path>` or `postgres://…`.
+    #[arg(long, env = "HOIAM_LEDGER_DATABASE")]
+    pub database: Secret,
+    /// File with the key-encryption key (32 bytes in hex, mode 0600). Losing it loses all sealed content.
+    #[arg(long, env = "HOIAM_LEDGER_KEK")]
+    pub kek: PathBuf,
+    /// Into how many shards the subjects of EVENTS are split. Fixed for the life of a stream.
+    #[arg(long, env = "HOIAM_LEDGER_SHARDS", default_value_t = contracts::subjects::DEFAULT_SHARDS)]
+    pub shards: u32,
+    /// Listeners and callers.
+    #[command(flatten)]
+    pub listen: ListenConfig,
+    /// The broker that the relay publishes to.
+    #[command(flatten)]
+    pub broker: BrokerAccess,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
+}
+
+impl Settings for Config {
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Err(error) = self.database.reveal().parse::<Engine>() {
+            problems.push(Problem::new("--database", error.to_string()));
+        }
+        if !self.kek.is_file() {
+            let what = format!(
+                "{} is no file: `hoiam up` makes one, or write 32 random bytes in hex to it",
+                self.kek.display()
+            );
+            problems.push(Problem::new("--kek", what));
+        }
+        if !(1..=1_024).contains(&self.shards) {
+            problems.push(Problem::new("--shards", "must be from 1 to 1024"));
+        }
+        match &self.listen.callers {
+            None => problems.push(Problem::new(
+                "--callers",
+                "must name the file of those who may call: without it nobody may",
+            )),
+            Some(path) => {
+                let error = chassis::callers::Callers::load(path).err();
+                problems.extend(error.map(|error| Problem::new("--callers", error.to_string())));
+            }
+        }
+        problems
+    }
+
+    fn telemetry(&self) -> &TelemetryConfig {
+        &self.telemetry
+    }
+}

@@ -1,0 +1,97 @@
+//! The ledger's life: migrate, take the vault's keys, write, relay, serve; and on the word to stop, answer what was taken.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use chassis::callers::Callers;
+use chassis::health::Health;
+use chassis::service::{Life, Service, serve};
+use contracts::grpc::ledger::ledger_server::LedgerServer;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+use crate::api::Api;
+use crate::config::Config;
+use crate::request::MAX_REQUEST;
+use crate::status::RelayStatus;
+use crate::store::{Engine, Store, migrate};
+use crate::vault::Vault;
+use crate::writer::Writer;
+
+/// A request of the largest size, with as much again for envelopes and framing.
+const MAX_MESSAGE: usize = 2 * MAX_REQUEST;
+
+/// The ledger as a service.
+pub struct Ledger;
+
+#[async_trait]
+impl Service for Ledger {
+    const NAME: &'static str = "ledger";
+    const ABOUT: &'static str = "The event store: what is on record here happened";
+    type Config = Config;
+
+    async fn run(config: Config, life: Life) -> anyhow::Result<()> {
+        run(config, life).await
+    }
+
+    async fn migrate(config: Config) -> anyhow::Result<()> {
+        migrate::run(config.database.reveal())
+            .await
+            .context("the migration failed")
+    }
+}
+
+/// Runs the ledger until `life.shutdown`.
+///
+/// # Errors
+/// When the database, the key file, the callers or an address cannot be used.
+pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
+    let engine: Engine = config.database.reveal().parse()?;
+    migrate::run(config.database.reveal())
+        .await
+        .context("the ledger's database cannot be brought up to date")?;
+    let callers = config
+        .listen
+        .callers
+        .as_ref()
+        .map_or_else(|| Ok(Callers::nobody()), Callers::load)?;
+    let store = Store::open(&engine)
+        .await
+        .context("the ledger's database cannot be read")?;
+    let vault = Arc::new(
+        Vault::open(&engine, &config.kek)
+            .await
+            .context("the vault does not open")?,
+    );
+    let (writer, writing) = Writer::new(engine, store.clone(), Arc::clone(&vault), Arc::clone(&life.clock));
+    let stop_writing = CancellationToken::new();
+    let writing = tokio::spawn(writing.run(stop_writing.clone()));
+    let (_status, relay) = watch::channel(RelayStatus::default());
+    let api = Api {
+        store: store.clone(),
+        writer,
+        vault: Arc::clone(&vault),
+        callers,
+        clock: Arc::clone(&life.clock),
+        relay,
+        shards: config.shards,
+        stop: life.shutdown.clone(),
+    };
+    let routes = Routes::new(LedgerServer::new(api).max_decoding_message_size(MAX_MESSAGE));
+    let served = serve(
+        &config.listen,
+        life,
+        &Health::default(),
+        routes,
+        axum::Router::new(),
+    )
+    .await;
+    // Calls are over; what the writer has taken it finishes.
+    stop_writing.cancel();
+    let written = writing.await.context("the writer panicked");
+    store.close().await;
+    vault.close().await;
+    served.and(written)
+}
