@@ -1,1 +1,4 @@
 //! Real nats-server and PostgreSQL, services on free ports and fault injection, for tests.
+
+pub mod nats;
+pub mod process;
