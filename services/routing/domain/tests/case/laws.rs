@@ -1,0 +1,115 @@
+//! What holds whatever happens.
+
+use kernel::Decider;
+use kernel::taxonomy::{Kind, Topic};
+use proptest::prelude::*;
+use routing_domain::*;
+
+use crate::said::*;
+
+fn any_command() -> impl Strategy<Value = Command> {
+    let units = ["so_xd", "udc", "thanh_tra", "cong_an", "so_gtvt", "x"];
+    let code = move || (0..units.len()).prop_map(move |i| units[i]);
+    let on = move || (code(), 0u32..5).prop_map(|(code, revision)| at(code, revision));
+    let heard = || prop_oneof![Just(false), Just(true)];
+    prop_oneof![
+        (1u8..=5, 0..Kind::ALL.len()).prop_map(|(level, kind)| Command::Route(routed(
+            Topic::Roads,
+            Kind::ALL[kind],
+            level
+        ))),
+        heard().prop_map(|agree| Command::HearOpinion { agree }),
+        (heard(), proptest::option::of(code())).prop_map(|(wrong_unit, again)| Command::TakeUpAgain {
+            wrong_unit,
+            again: again.map(unit)
+        }),
+        code().prop_map(order),
+        on().prop_map(Command::Accept),
+        (on(), proptest::option::of(code())).prop_map(|(on, better)| give_back(on, better)),
+        on().prop_map(|on| Command::ReportProgress {
+            on,
+            in_words: true,
+            committed: None
+        }),
+        on().prop_map(result),
+    ]
+}
+
+/// Which units have the case to act on, told from the events alone.
+fn before_whom(history: &[Event]) -> Vec<String> {
+    let mut holders: Vec<(String, u32)> = Vec::new();
+    for event in history {
+        match event {
+            Event::CaseDispatched { unit, revision, .. } => holders = vec![(unit.to_string(), *revision)],
+            Event::CaseReturned { on, .. } => holders.retain(|(_, revision)| *revision != on.revision),
+            _ => {}
+        }
+    }
+    holders.into_iter().map(|(unit, _)| unit).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn revisions_are_dense_one_unit_at_a_time_and_no_repeated_command_does_it_twice(
+        steps in proptest::collection::vec((any_command(), 0u8..6), 1..24)
+    ) {
+        let mut history: Vec<Event> = Vec::new();
+        for (command, other) in steps {
+            // Between commands, feedback may state its facts.
+            match other {
+                0 => history.push(Event::Heard(Heard::CaseClosed)),
+                1 => history.push(Event::Heard(Heard::CaseReopened)),
+                2 => history.push(Event::Heard(Heard::OpinionGiven { agree: true })),
+                _ => {}
+            }
+            let repeatable = !matches!(command, Command::ReportProgress { .. });
+            if let Ok(events) = Routing::decide(&Routing::fold(&history), command.clone()) {
+                let changed = !events.is_empty();
+                history.extend(events);
+                if changed && repeatable {
+                    let twice = Routing::decide(&Routing::fold(&history), command);
+                    prop_assert!(twice.is_err() || twice == Ok(vec![]), "{twice:?}");
+                }
+            }
+            let revisions: Vec<u32> = history.iter().filter_map(|e| if let Event::CaseDispatched { revision, .. } = e { Some(*revision) } else { None }).collect();
+            prop_assert_eq!(revisions.clone(), (1..=u32::try_from(revisions.len()).unwrap()).collect::<Vec<_>>());
+            // Every answer came from the unit of the dispatch that stood.
+            let mut standing: Option<(UnitCode, u32)> = None;
+            for event in &history {
+                match event {
+                    Event::CaseDispatched { unit, revision, .. } => standing = Some((unit.clone(), *revision)),
+                    Event::CaseAccepted(on) | Event::ProgressReported { on, .. } | Event::ResultReported { on, .. } | Event::CaseReturned { on, .. } => {
+                        prop_assert_eq!(standing.as_ref(), Some(&(on.unit.clone(), on.revision)));
+                    }
+                    _ => {}
+                }
+            }
+            let case: Case = Routing::fold(&history);
+            let holders = before_whom(&history);
+            prop_assert!(holders.len() <= 1);
+            for code in ["so_xd", "udc", "thanh_tra", "cong_an"] {
+                let holds = (0..=case.revision()).any(|revision| case.is_before(&at(code, revision)).is_ok());
+                prop_assert_eq!(holds, holders.contains(&code.to_owned()));
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_of_level_1_and_no_accusation_is_ever_before_a_common_unit(kind in 0..Kind::ALL.len(), level in 1u8..=5, orders in proptest::collection::vec(0..3usize, 0..4)) {
+        let first = routed(Topic::OfficialConduct, Kind::ALL[kind], level);
+        let facts = first.inputs.facts.clone();
+        let mut history = Routing::decide(&Case::default(), Command::Route(first)).unwrap();
+        for i in orders {
+            let command = order(["so_xd", "udc", "ubnd_xa"][i]);
+            history.extend(Routing::decide(&Routing::fold(&history), command).unwrap_or_default());
+        }
+        let case: Case = Routing::fold(&history);
+        if facts.accusation() {
+            prop_assert!(case.last_unit().is_none_or(|unit| *unit == self::unit("thanh_tra")), "{facts:?}");
+        }
+        if level == 1 && !facts.emergency() && facts.kind != Kind::CrimeReport {
+            prop_assert_eq!(case.last_unit(), None);
+        }
+    }
+}

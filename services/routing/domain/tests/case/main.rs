@@ -1,0 +1,7 @@
+//! Routing of one case, as given, when, then.
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+mod desk;
+mod laws;
+mod said;
+mod ways;
