@@ -67,6 +67,12 @@ pub fn inbox_express(gateway: &str) -> String {
     format!("in.express.{gateway}")
 }
 
+/// Where a gateway may publish: every channel, and the express lane.
+#[must_use]
+pub fn inbox_of(gateway: &str) -> String {
+    format!("in.*.{gateway}")
+}
+
 /// Where a gateway asks (request/reply) and gets the receipt as the reply; on no stream.
 #[must_use]
 pub fn submit(channel: &str, gateway: &str) -> String {
