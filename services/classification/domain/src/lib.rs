@@ -1,1 +1,12 @@
-//! The rules of classification: state, command, event, decide and evolve, with no IO.
+//! The rules of classification: what a text is found to be and why, and when a person must confirm it. No IO, no clock.
+
+pub mod classify;
+pub mod decider;
+pub mod finding;
+pub mod policy;
+mod reading;
+
+pub use classify::classify;
+pub use decider::{ClassificationCase, Command, Event, Rejection, State};
+pub use finding::{Classification, Evidence, Finding, Reason};
+pub use policy::{Policy, PolicyError};

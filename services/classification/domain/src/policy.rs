@@ -1,0 +1,405 @@
+//! A classification policy: words that say something, and rules that conclude from what was said. Data, read from TOML; a duty
+//! officer can read and change it (`policy/`), and a mistake in it is refused by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kernel::taxonomy::{Field, Kind, Level, Topic, Urgency};
+use serde::Deserialize;
+use vietnam::Phrases;
+
+use crate::finding::Reason;
+
+/// The policy the product comes with, as text; its version is the hash of these bytes.
+pub const BUILT_IN: &str = concat!(
+    include_str!("../policy/00-settings.toml"),
+    include_str!("../policy/10-state-topics.toml"),
+    include_str!("../policy/15-party-topics.toml"),
+    include_str!("../policy/20-signals.toml"),
+    include_str!("../policy/30-rules.toml"),
+);
+
+/// Why a policy cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// Not TOML, or not of this shape.
+    #[error("the policy does not read as TOML of the known shape")]
+    Toml(#[from] toml::de::Error),
+    /// Two rules or word lists have one id.
+    #[error("`{0}` is the id of two entries: give each its own")]
+    SameId(String),
+    /// An id that evidence cannot carry.
+    #[error("`{0}` is no id: use 1 to 64 of a-z 0-9 _ . -")]
+    BadId(String),
+    /// `says` names nothing that can be said.
+    #[error(
+        "`{id}` says `{says}`, which means nothing: use signal.<name>, topic.<code>, kind.<code>, urgency.<code>, level.<1-5>, complete.no or review.<reason>"
+    )]
+    BadSays {
+        /// The entry.
+        id: String,
+        /// What it says.
+        says: String,
+    },
+    /// A condition names what no entry says.
+    #[error("`{id}` asks for `{name}`, which nothing in the policy says")]
+    UnknownName {
+        /// The rule.
+        id: String,
+        /// The name.
+        name: String,
+    },
+    /// A phrase that cannot be matched.
+    #[error("`{id}`: phrase number {number} holds no word, or a comma or full stop inside")]
+    BadPhrase {
+        /// The entry.
+        id: String,
+        /// Which phrase, from 1.
+        number: usize,
+    },
+    /// A word list without words, or a weight or share outside its range.
+    #[error("`{0}` has no phrases, or a weight outside 1 to 9, or a surety outside 0 to 100")]
+    OutOfRange(String),
+    /// A rule of an aspect that must always answer is missing.
+    #[error("no rule without conditions ends the list for `{0}`: add one, so that every text gets an answer")]
+    NoDefault(&'static str),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    settings: Settings,
+    words: Vec<RawWords>,
+    rule: Vec<RawRule>,
+}
+
+/// Numbers a city may turn.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Below this share of certainty (percent) a person confirms.
+    pub sure: u16,
+    /// A further topic needs at least this score…
+    pub also_score: u32,
+    /// …and this share (percent) of the main topic's.
+    pub also_share: u32,
+    /// Words that deny what follows them within two words.
+    pub denial: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWords {
+    id: String,
+    says: String,
+    #[serde(default = "one")]
+    weight: u32,
+    #[serde(default = "one_usize")]
+    min: usize,
+    first: Option<usize>,
+    #[serde(default = "yes")]
+    deny: bool,
+    phrases: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRule {
+    id: String,
+    says: String,
+    #[serde(default = "hundred")]
+    sure: u16,
+    #[serde(default)]
+    all: Vec<String>,
+    #[serde(default)]
+    any: Vec<String>,
+    #[serde(default)]
+    none: Vec<String>,
+}
+
+const fn one() -> u32 {
+    1
+}
+const fn one_usize() -> usize {
+    1
+}
+const fn yes() -> bool {
+    true
+}
+const fn hundred() -> u16 {
+    100
+}
+
+/// What a rule concludes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Conclusion {
+    Topic(Topic),
+    Kind(Kind),
+    Urgency(Urgency),
+    Level(Level),
+    Incomplete,
+    Review(Reason),
+    Signal(usize),
+}
+
+/// A word list, compiled: which phrases it owns is in `Policy::list_of`.
+#[derive(Debug)]
+pub(crate) struct Words {
+    pub(crate) id: String,
+    /// The topic it scores for; none for a signal.
+    pub(crate) topic: Option<Topic>,
+    /// The fact it establishes.
+    pub(crate) fact: usize,
+    pub(crate) weight: u32,
+    /// How many different phrases it takes.
+    pub(crate) min: usize,
+    /// Only within the first so many bytes of the folded text.
+    pub(crate) first: usize,
+    pub(crate) deniable: bool,
+}
+
+/// A rule, compiled to facts by number.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) id: String,
+    pub(crate) says: Conclusion,
+    pub(crate) sure: u16,
+    all: Vec<usize>,
+    any: Vec<usize>,
+    none: Vec<usize>,
+}
+
+impl Rule {
+    /// Whether the facts fulfil it.
+    pub(crate) fn holds(&self, facts: &[bool]) -> bool {
+        self.all.iter().all(|f| facts[*f])
+            && (self.any.is_empty() || self.any.iter().any(|f| facts[*f]))
+            && !self.none.iter().any(|f| facts[*f])
+    }
+
+    const fn is_default(&self) -> bool {
+        self.all.is_empty() && self.any.is_empty() && self.none.is_empty()
+    }
+}
+
+/// A policy ready to classify with.
+#[derive(Debug)]
+pub struct Policy {
+    pub(crate) settings: Settings,
+    pub(crate) phrases: Phrases,
+    /// For each phrase, its word list.
+    pub(crate) list_of: Vec<usize>,
+    pub(crate) words: Vec<Words>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) denial: Phrases,
+    /// Numbers of the facts by name.
+    facts: BTreeMap<String, usize>,
+}
+
+/// Facts the code establishes.
+pub(crate) const PLACE: &str = "text.place";
+pub(crate) const STREET: &str = "text.street";
+pub(crate) const MONEY: &str = "text.money";
+pub(crate) const SHORT: &str = "text.short";
+pub(crate) const LONG: &str = "text.long";
+pub(crate) const QUESTION_MARK: &str = "text.question_mark";
+pub(crate) const NO_WORDS: &str = "text.no_words";
+pub(crate) const FOREIGN: &str = "text.foreign";
+pub(crate) const NO_TOPIC: &str = "topic.none";
+const GIVEN: [&str; 9] = [
+    PLACE,
+    STREET,
+    MONEY,
+    SHORT,
+    LONG,
+    QUESTION_MARK,
+    NO_WORDS,
+    FOREIGN,
+    NO_TOPIC,
+];
+
+impl Policy {
+    /// Reads and checks a policy.
+    ///
+    /// # Errors
+    /// `PolicyError` naming the entry at fault.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let raw: Raw = toml::from_str(text)?;
+        let mut facts = BTreeMap::new();
+        let mut add = |name: String| {
+            let next = facts.len();
+            *facts.entry(name).or_insert(next)
+        };
+        for name in GIVEN {
+            add(name.to_owned());
+        }
+        let codes = Topic::ALL.iter().map(|t| format!("topic.{t}"));
+        let codes = codes.chain(Kind::ALL.iter().map(|k| format!("kind.{k}")));
+        let codes = codes.chain(Field::ALL.iter().map(|f| format!("field.{f}")));
+        for name in codes.chain(Urgency::ALL.iter().map(|u| format!("urgency.{u}"))) {
+            add(name);
+        }
+        let mut ids = BTreeSet::new();
+        let mut check_id = |id: &str| {
+            let good = (1..=64).contains(&id.len())
+                && id
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.-".contains(&b));
+            if !good {
+                return Err(PolicyError::BadId(id.to_owned()));
+            }
+            if ids.insert(id.to_owned()) {
+                Ok(())
+            } else {
+                Err(PolicyError::SameId(id.to_owned()))
+            }
+        };
+
+        let mut phrases = Vec::new();
+        let mut list_of = Vec::new();
+        let mut words = Vec::new();
+        for list in raw.words {
+            check_id(&list.id)?;
+            if list.phrases.is_empty() || !(1..=9).contains(&list.weight) || list.min == 0 {
+                return Err(PolicyError::OutOfRange(list.id));
+            }
+            let (topic, fact) = match list.says.split_once('.') {
+                Some(("topic", code)) => {
+                    let topic: Topic = code.parse().map_err(|_| PolicyError::BadSays {
+                        id: list.id.clone(),
+                        says: list.says.clone(),
+                    })?;
+                    (Some(topic), add(format!("words.{topic}")))
+                }
+                Some(("signal", name)) if !name.is_empty() => (None, add(list.says.clone())),
+                _ => {
+                    return Err(PolicyError::BadSays {
+                        id: list.id,
+                        says: list.says,
+                    });
+                }
+            };
+            if let Some(bad) = list.phrases.iter().position(|p| Phrases::new([p]).is_err()) {
+                return Err(PolicyError::BadPhrase {
+                    id: list.id,
+                    number: bad + 1,
+                });
+            }
+            list_of.extend(std::iter::repeat_n(words.len(), list.phrases.len()));
+            phrases.extend(list.phrases);
+            let first = list.first.unwrap_or(usize::MAX);
+            let (id, weight, min, deniable) = (list.id, list.weight, list.min, list.deny);
+            words.push(Words {
+                id,
+                topic,
+                fact,
+                weight,
+                min,
+                first,
+                deniable,
+            });
+        }
+        // Rules may establish signals that later rules ask for.
+        for rule in &raw.rule {
+            if rule.says.starts_with("signal.") {
+                add(rule.says.clone());
+            }
+        }
+        let mut rules = Vec::new();
+        for rule in raw.rule {
+            check_id(&rule.id)?;
+            if rule.sure > 100 {
+                return Err(PolicyError::OutOfRange(rule.id));
+            }
+            let says = conclusion(&rule.says, &facts).ok_or_else(|| PolicyError::BadSays {
+                id: rule.id.clone(),
+                says: rule.says.clone(),
+            })?;
+            let number = |names: &[String]| {
+                names
+                    .iter()
+                    .map(|name| {
+                        facts.get(name).copied().ok_or_else(|| PolicyError::UnknownName {
+                            id: rule.id.clone(),
+                            name: name.clone(),
+                        })
+                    })
+                    .collect::<Result<Vec<usize>, _>>()
+            };
+            let (all, any, none) = (number(&rule.all)?, number(&rule.any)?, number(&rule.none)?);
+            rules.push(Rule {
+                id: rule.id,
+                says,
+                sure: rule.sure,
+                all,
+                any,
+                none,
+            });
+        }
+        for (aspect, is) in [
+            (
+                "kind",
+                (|c| matches!(c, Conclusion::Kind(_))) as fn(&Conclusion) -> bool,
+            ),
+            ("urgency", |c| matches!(c, Conclusion::Urgency(_))),
+            ("level", |c| matches!(c, Conclusion::Level(_))),
+        ] {
+            if !rules.iter().rfind(|r| is(&r.says)).is_some_and(Rule::is_default) {
+                return Err(PolicyError::NoDefault(aspect));
+            }
+        }
+        let all = Phrases::new(&phrases).map_err(|_| PolicyError::OutOfRange("words".to_owned()))?;
+        let denial = Phrases::new(&raw.settings.denial)
+            .map_err(|_| PolicyError::OutOfRange("settings.denial".to_owned()))?;
+        if raw.settings.sure > 100 {
+            return Err(PolicyError::OutOfRange("settings.sure".to_owned()));
+        }
+        Ok(Self {
+            settings: raw.settings,
+            phrases: all,
+            list_of,
+            words,
+            rules,
+            denial,
+            facts,
+        })
+    }
+
+    /// The policy the product comes with.
+    ///
+    /// # Panics
+    /// Never: a test parses it.
+    #[must_use]
+    pub fn built_in() -> Self {
+        #[expect(clippy::expect_used, reason = "constant text, parsed by a test")]
+        Self::parse(BUILT_IN).expect("the built-in policy parses")
+    }
+
+    /// How many phrases it knows.
+    #[must_use]
+    pub const fn phrase_count(&self) -> usize {
+        self.list_of.len()
+    }
+
+    pub(crate) fn fact_count(&self) -> usize {
+        self.facts.len()
+    }
+
+    /// The number of a fact that the code establishes or a code of the taxonomy names.
+    pub(crate) fn fact(&self, name: &str) -> Option<usize> {
+        self.facts.get(name).copied()
+    }
+}
+
+fn conclusion(says: &str, facts: &BTreeMap<String, usize>) -> Option<Conclusion> {
+    let (aspect, code) = says.split_once('.')?;
+    Some(match aspect {
+        "topic" => Conclusion::Topic(code.parse().ok()?),
+        "kind" => Conclusion::Kind(code.parse().ok()?),
+        "urgency" => Conclusion::Urgency(code.parse().ok()?),
+        "level" => Conclusion::Level(Level::try_from(code.parse::<u8>().ok()?).ok()?),
+        "complete" if code == "no" => Conclusion::Incomplete,
+        "review" => Conclusion::Review(Reason::ALL.into_iter().find(|r| r.code() == code)?),
+        "signal" => Conclusion::Signal(*facts.get(says)?),
+        _ => return None,
+    })
+}

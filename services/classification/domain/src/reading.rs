@@ -1,0 +1,125 @@
+//! Reads a text once: which word lists match, what they establish, how the topics score.
+
+use std::ops::Range;
+
+use kernel::taxonomy::Topic;
+use vietnam::Folded;
+use vietnam::places::{self, Place};
+use vietnam::text::{Language, is_separator};
+
+use crate::policy::{self, Policy};
+
+/// What one text says by the words of a policy.
+pub(crate) struct Reading {
+    /// Facts by their number in the policy.
+    pub(crate) facts: Vec<bool>,
+    /// Topics with their scores (in tenths), best first; the earlier in the guide first where they tie.
+    pub(crate) topics: Vec<(Topic, u32)>,
+    /// Matches that count: the word list and where, in the order of the text.
+    pub(crate) hits: Vec<(usize, Range<usize>)>,
+    pub(crate) place: Place,
+}
+
+/// Words at most that make a text short, and at least that make it long.
+const SHORT_WORDS: usize = 4;
+const LONG_WORDS: usize = 45;
+
+impl Reading {
+    pub(crate) fn new(policy: &Policy, text: &Folded<'_>) -> Self {
+        let mut facts = vec![false; policy.fact_count()];
+        let mut hits = Vec::new();
+        // Different phrases of a list, by their number in the policy.
+        let mut phrases: Vec<Vec<usize>> = vec![Vec::new(); policy.words.len()];
+        let denied: Vec<usize> = policy.denial.find(text).map(|found| found.at.end).collect();
+        for found in policy.phrases.find(text) {
+            let list = policy.list_of[found.phrase];
+            let words = &policy.words[list];
+            if found.at.start > words.first || (words.deniable && is_denied(text, &denied, found.at.start)) {
+                continue;
+            }
+            if !phrases[list].contains(&found.phrase) {
+                phrases[list].push(found.phrase);
+                hits.push((list, found.at));
+            }
+        }
+        let mut scores = [0u32; Topic::ALL.len()];
+        for (list, words) in policy.words.iter().enumerate() {
+            let n = phrases[list].len();
+            if n < words.min {
+                continue;
+            }
+            facts[words.fact] = true;
+            if let Some(topic) = words.topic {
+                // Each further phrase of a list adds a third of its weight, three of them at most.
+                scores[topic as usize] += words.weight * 10 + words.weight * 10 / 3 * (n as u32 - 1).min(3);
+            }
+        }
+        hits.retain(|(list, _)| phrases[*list].len() >= policy.words[*list].min);
+        hits.sort_by_key(|(_, at)| at.start);
+        let mut topics: Vec<(Topic, u32)> = Topic::ALL
+            .iter()
+            .map(|t| (*t, scores[*t as usize]))
+            .filter(|(_, score)| *score > 0)
+            .collect();
+        topics.sort_by_key(|(_, score)| std::cmp::Reverse(*score));
+        let mut reading = Self {
+            facts,
+            topics,
+            hits,
+            place: places::find(text),
+        };
+        reading.establish(policy, text);
+        reading
+    }
+
+    /// Sets a fact by name; a policy that never asks for it still has it.
+    pub(crate) fn set(&mut self, policy: &Policy, name: &str, holds: bool) {
+        if let Some(fact) = policy.fact(name) {
+            self.facts[fact] = holds;
+        }
+    }
+
+    fn establish(&mut self, policy: &Policy, text: &Folded<'_>) {
+        let count = text.words().take(LONG_WORDS).count();
+        let place = &self.place;
+        let given = [
+            (policy::PLACE, !place.is_empty()),
+            (policy::STREET, place.street.is_some() || place.ward.is_some()),
+            (policy::MONEY, names_money(text)),
+            (policy::SHORT, count <= SHORT_WORDS),
+            (policy::LONG, count >= LONG_WORDS),
+            (policy::QUESTION_MARK, text.original().contains('?')),
+            (
+                policy::NO_WORDS,
+                !text.as_str().bytes().any(|b| b.is_ascii_alphabetic()) && text.as_str().is_ascii(),
+            ),
+            (policy::FOREIGN, text.language() != Language::Vietnamese),
+            (policy::NO_TOPIC, self.topics.is_empty()),
+        ];
+        for (name, holds) in given {
+            self.set(policy, name, holds);
+        }
+    }
+}
+
+/// Whether a denial ends at most two words before `at`, in the same clause. `denied` is in the order of the text.
+fn is_denied(text: &Folded<'_>, denied: &[usize], at: usize) -> bool {
+    let before = &denied[..denied.partition_point(|end| *end < at)];
+    before.iter().rev().take_while(|end| at - **end <= 40).any(|end| {
+        let between = &text.as_str()[*end..at];
+        !between.contains([',', '.']) && between.bytes().filter(|b| is_separator(*b)).count() <= 2
+    })
+}
+
+/// A sum: a number with a unit of money, together or apart ("8tr", "15 triệu", "300.000 đồng").
+fn names_money(text: &Folded<'_>) -> bool {
+    const UNITS: [&str; 9] = ["tr", "trieu", "ty", "ti", "dong", "k", "ngan", "nghin", "d"];
+    let mut number = false;
+    text.words().any(|word| {
+        let word = &text.as_str()[word];
+        let unit = word.trim_start_matches(|c: char| c.is_ascii_digit());
+        let found = (number || unit.len() < word.len()) && UNITS.contains(&unit);
+        number = unit.is_empty();
+        found
+    })
+}
