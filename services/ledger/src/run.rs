@@ -14,6 +14,7 @@ use tonic::service::Routes;
 
 use crate::api::Api;
 use crate::config::Config;
+use crate::relay::StreamSettings;
 use crate::request::MAX_REQUEST;
 use crate::status::RelayStatus;
 use crate::store::{Engine, Store, migrate};
@@ -68,7 +69,14 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let (writer, writing) = Writer::new(engine, store.clone(), Arc::clone(&vault), Arc::clone(&life.clock));
     let stop_writing = CancellationToken::new();
     let writing = tokio::spawn(writing.run(stop_writing.clone()));
-    let (_status, relay) = watch::channel(RelayStatus::default());
+    let (status, relay) = watch::channel(RelayStatus::default());
+    let relaying = tokio::spawn(crate::relay::run(
+        store.clone(),
+        config.broker.clone(),
+        StreamSettings::one_server(config.shards),
+        status,
+        life.shutdown.clone(),
+    ));
     let api = Api {
         store: store.clone(),
         writer,
@@ -88,6 +96,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         axum::Router::new(),
     )
     .await;
+    relaying.await.context("the relay panicked")?;
     // Calls are over; what the writer has taken it finishes.
     stop_writing.cancel();
     let written = writing.await.context("the writer panicked");
