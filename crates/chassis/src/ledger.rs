@@ -112,8 +112,10 @@ impl LedgerClient {
     /// `Unavailable`, `Denied`.
     pub async fn head(&self, at_least: Position) -> Result<HeadReply, LedgerError> {
         let request = wire::HeadRequest { at_least: at_least.0 };
-        self.patiently(async |mut grpc: Inner| grpc.head(request).await.map(tonic::Response::into_inner))
-            .await
+        self.patiently(
+            |mut grpc: Inner| async move { grpc.head(request).await.map(tonic::Response::into_inner) },
+        )
+        .await
     }
 
     /// Opens sealed content for a purpose. When a person or an outside body reads, name them and their role: the opening becomes an event.
@@ -141,10 +143,9 @@ impl LedgerClient {
             holder: key.holder.clone(),
             ttl_ms: millis(ttl),
         };
-        self.patiently(async |mut grpc: Inner| {
-            grpc.take_lease(request.clone())
-                .await
-                .map(tonic::Response::into_inner)
+        self.patiently(|mut grpc: Inner| {
+            let request = request.clone();
+            async move { grpc.take_lease(request).await.map(tonic::Response::into_inner) }
         })
         .await
     }
@@ -161,10 +162,9 @@ impl LedgerClient {
         ttl: Duration,
     ) -> Result<Lease, LedgerError> {
         let request = cursor_request(key, fence, position, ttl);
-        self.patiently(async |mut grpc: Inner| {
-            grpc.save_cursor(request.clone())
-                .await
-                .map(tonic::Response::into_inner)
+        self.patiently(|mut grpc: Inner| {
+            let request = request.clone();
+            async move { grpc.save_cursor(request).await.map(tonic::Response::into_inner) }
         })
         .await
     }
@@ -180,10 +180,9 @@ impl LedgerClient {
         position: Position,
     ) -> Result<Lease, LedgerError> {
         let request = cursor_request(key, fence, position, Duration::ZERO);
-        self.patiently(async |mut grpc: Inner| {
-            grpc.release_lease(request.clone())
-                .await
-                .map(tonic::Response::into_inner)
+        self.patiently(|mut grpc: Inner| {
+            let request = request.clone();
+            async move { grpc.release_lease(request).await.map(tonic::Response::into_inner) }
         })
         .await
     }
@@ -194,7 +193,7 @@ impl LedgerClient {
     /// `Unavailable`, `Denied`.
     pub async fn list_cursors(&self) -> Result<(Vec<Cursor>, Position), LedgerError> {
         let reply = self
-            .patiently(async |mut grpc: Inner| {
+            .patiently(|mut grpc: Inner| async move {
                 grpc.list_cursors(wire::ListCursorsRequest {})
                     .await
                     .map(tonic::Response::into_inner)
@@ -204,9 +203,9 @@ impl LedgerClient {
     }
 
     /// Repeats a call while the ledger cannot be reached, up to `PATIENCE`.
-    async fn patiently<T>(
+    async fn patiently<T, F: Future<Output = Result<T, tonic::Status>> + Send>(
         &self,
-        call: impl AsyncFn(Inner) -> Result<T, tonic::Status>,
+        call: impl Fn(Inner) -> F,
     ) -> Result<T, LedgerError> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let mut backoff = Backoff::between_services();

@@ -65,10 +65,9 @@ pub(super) async fn open(
             role: role.clone(),
         };
         let reply = client
-            .patiently(async |mut grpc: Inner| {
-                grpc.open_content(request.clone())
-                    .await
-                    .map(tonic::Response::into_inner)
+            .patiently(|mut grpc: Inner| {
+                let request = request.clone();
+                async move { grpc.open_content(request).await.map(tonic::Response::into_inner) }
             })
             .await?;
         for content in reply.contents {

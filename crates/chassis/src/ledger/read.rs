@@ -45,8 +45,9 @@ impl LedgerClient {
             limit: 0,
         };
         let events = self
-            .patiently(async |mut grpc: Inner| {
-                collect(grpc.read_stream(request.clone()).await?.into_inner()).await
+            .patiently(|mut grpc: Inner| {
+                let request = request.clone();
+                async move { collect(grpc.read_stream(request).await?.into_inner()).await }
             })
             .await?;
         events.into_iter().map(recorded).collect()
@@ -62,8 +63,9 @@ impl LedgerClient {
             from: 0,
         };
         let events = self
-            .patiently(async |mut grpc: Inner| {
-                collect(grpc.read_case(request.clone()).await?.into_inner()).await
+            .patiently(|mut grpc: Inner| {
+                let request = request.clone();
+                async move { collect(grpc.read_case(request).await?.into_inner()).await }
             })
             .await?;
         events.into_iter().map(recorded).collect()
