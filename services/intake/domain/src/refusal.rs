@@ -100,6 +100,10 @@ reasons!(
     ReusedId = "reused_id",
         "`id` này đã dùng cho một nội dung khác; xin dùng mã mới cho nội dung mới.",
         "This `id` was used before for another content; give a new message a new id.";
+    /// Handling it failed; a person looks at it.
+    Unhandled = "unhandled",
+        "Không xử lý được tin này; tin đã được giữ lại để người phụ trách xem.",
+        "It could not be handled; it is kept for a person to look at.";
 );
 
 impl fmt::Display for Reason {

@@ -267,7 +267,12 @@ impl Submission {
                 .and_then(|p| Phone::parse(p).ok())
                 .map(|p| Address::Phone(p.e164().to_owned()))
         };
-        let email = || self.email.as_deref().and_then(vietnam::email::plain_address).map(Address::Email);
+        let email = || {
+            self.email
+                .as_deref()
+                .and_then(vietnam::email::plain_address)
+                .map(Address::Email)
+        };
         match channel {
             Channel::Phone | Channel::Sms => phone().or_else(email),
             Channel::Email | Channel::Web => email().or_else(phone),
