@@ -132,7 +132,7 @@ pub fn classify(policy: &Policy, text: &str) -> Classification {
 }
 
 /// The best topic and how sure: its share against the runner-up, less when only faint words speak for it.
-fn best_topic(reading: &Reading) -> (Option<Topic>, Percent) {
+fn best_topic(reading: &Reading<'_>) -> (Option<Topic>, Percent) {
     let Some((topic, best)) = reading.topics.first().copied() else {
         return (None, 30);
     };
@@ -153,7 +153,7 @@ fn topic_facts(topic: Option<Topic>) -> Vec<(String, bool)> {
 /// The first rule of an aspect that holds.
 fn first<'p, T>(
     policy: &'p Policy,
-    reading: &Reading,
+    reading: &Reading<'_>,
     aspect: impl Fn(Conclusion) -> Option<T>,
 ) -> Option<(&'p policy::Rule, T)> {
     policy.rules.iter().find_map(|rule| {
@@ -162,7 +162,7 @@ fn first<'p, T>(
     })
 }
 
-fn further_topics(policy: &Policy, reading: &Reading, topic: Option<Topic>) -> Vec<Topic> {
+fn further_topics(policy: &Policy, reading: &Reading<'_>, topic: Option<Topic>) -> Vec<Topic> {
     let best = reading.topics.first().map_or(0, |(_, score)| *score);
     let settings = &policy.settings;
     reading
@@ -177,7 +177,7 @@ fn further_topics(policy: &Policy, reading: &Reading, topic: Option<Topic>) -> V
 }
 
 /// The wards a text may mean, and where its place stands.
-fn located(reading: &Reading, text: &Folded<'_>) -> (Vec<u32>, Vec<Evidence>) {
+fn located(reading: &Reading<'_>, text: &Folded<'_>) -> (Vec<u32>, Vec<Evidence>) {
     let place = &reading.place;
     let span = |rule: &str, at: &Range<usize>| {
         let (start, end) = text.char_span(at.clone());
@@ -204,11 +204,16 @@ fn located(reading: &Reading, text: &Folded<'_>) -> (Vec<u32>, Vec<Evidence>) {
 }
 
 /// The words that matched, then the rules that concluded from them (over no span: they stand for the whole text).
-fn evidence(policy: &Policy, reading: &Reading, text: &Folded<'_>, fired: &[&str]) -> Vec<Evidence> {
-    let words = reading.hits.iter().map(|(list, at)| {
+fn evidence(policy: &Policy, reading: &Reading<'_>, text: &Folded<'_>, fired: &[&str]) -> Vec<Evidence> {
+    let hits = reading
+        .hits
+        .iter()
+        .map(|(list, at)| (policy.words[*list].id.as_str(), at));
+    let counted = reading.counted.iter().map(|(id, at)| (*id, at));
+    let words = counted.chain(hits).map(|(id, at)| {
         let (start, end) = text.char_span(at.clone());
         Evidence {
-            rule: policy.words[*list].id.clone(),
+            rule: id.to_owned(),
             start,
             end,
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::taxonomy::{Field, Kind, Level, Topic, Urgency};
 use serde::Deserialize;
-use vietnam::Phrases;
+use vietnam::{Folded, Phrases};
 
 use crate::finding::Reason;
 
@@ -69,6 +69,8 @@ pub enum PolicyError {
 struct Raw {
     settings: Settings,
     words: Vec<RawWords>,
+    #[serde(default)]
+    count: Vec<RawCount>,
     rule: Vec<RawRule>,
 }
 
@@ -84,6 +86,8 @@ pub struct Settings {
     pub also_share: u32,
     /// Words that deny what follows them within two words.
     pub denial: Vec<String>,
+    /// Words after which, to the end of the clause, somebody is addressed and not spoken of.
+    pub address: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -98,7 +102,18 @@ struct RawWords {
     first: Option<usize>,
     #[serde(default = "yes")]
     deny: bool,
+    #[serde(default)]
+    spoken_of: bool,
     phrases: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCount {
+    id: String,
+    says: String,
+    at_least: u32,
+    units: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -155,6 +170,18 @@ pub(crate) struct Words {
     /// Only within the first so many bytes of the folded text.
     pub(crate) first: usize,
     pub(crate) deniable: bool,
+    /// Does not count where somebody is addressed ("Kính gửi Chủ tịch …").
+    pub(crate) spoken_of: bool,
+}
+
+/// A number before a unit: "87 hộ", "bốn lần".
+#[derive(Debug)]
+pub(crate) struct Count {
+    pub(crate) id: String,
+    pub(crate) fact: usize,
+    pub(crate) at_least: u32,
+    /// Folded.
+    pub(crate) units: Vec<String>,
 }
 
 /// A rule, compiled to facts by number.
@@ -189,8 +216,10 @@ pub struct Policy {
     /// For each phrase, its word list.
     pub(crate) list_of: Vec<usize>,
     pub(crate) words: Vec<Words>,
+    pub(crate) counts: Vec<Count>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) denial: Phrases,
+    pub(crate) address: Phrases,
     /// Numbers of the facts by name.
     facts: BTreeMap<String, usize>,
 }
@@ -287,7 +316,7 @@ impl Policy {
             list_of.extend(std::iter::repeat_n(words.len(), list.phrases.len()));
             phrases.extend(list.phrases);
             let first = list.first.unwrap_or(usize::MAX);
-            let (id, weight, min, deniable) = (list.id, list.weight, list.min, list.deny);
+            let (id, weight, min) = (list.id, list.weight, list.min);
             words.push(Words {
                 id,
                 topic,
@@ -295,7 +324,32 @@ impl Policy {
                 weight,
                 min,
                 first,
-                deniable,
+                deniable: list.deny,
+                spoken_of: list.spoken_of,
+            });
+        }
+        let mut counts = Vec::new();
+        for count in raw.count {
+            check_id(&count.id)?;
+            if !count.says.starts_with("signal.") {
+                return Err(PolicyError::BadSays {
+                    id: count.id,
+                    says: count.says,
+                });
+            }
+            let units: Vec<String> = count
+                .units
+                .iter()
+                .map(|u| Folded::new(u).as_str().to_owned())
+                .collect();
+            if units.is_empty() || units.iter().any(String::is_empty) {
+                return Err(PolicyError::OutOfRange(count.id));
+            }
+            counts.push(Count {
+                id: count.id,
+                fact: add(count.says),
+                at_least: count.at_least,
+                units,
             });
         }
         // Rules may establish signals that later rules ask for.
@@ -350,6 +404,8 @@ impl Policy {
         let all = Phrases::new(&phrases).map_err(|_| PolicyError::OutOfRange("words".to_owned()))?;
         let denial = Phrases::new(&raw.settings.denial)
             .map_err(|_| PolicyError::OutOfRange("settings.denial".to_owned()))?;
+        let address = Phrases::new(&raw.settings.address)
+            .map_err(|_| PolicyError::OutOfRange("settings.address".to_owned()))?;
         if raw.settings.sure > 100 {
             return Err(PolicyError::OutOfRange("settings.sure".to_owned()));
         }
@@ -358,8 +414,10 @@ impl Policy {
             phrases: all,
             list_of,
             words,
+            counts,
             rules,
             denial,
+            address,
             facts,
         })
     }

@@ -10,13 +10,15 @@ use vietnam::text::{Language, is_separator};
 use crate::policy::{self, Policy};
 
 /// What one text says by the words of a policy.
-pub(crate) struct Reading {
+pub(crate) struct Reading<'p> {
     /// Facts by their number in the policy.
     pub(crate) facts: Vec<bool>,
     /// Topics with their scores (in tenths), best first; the earlier in the guide first where they tie.
     pub(crate) topics: Vec<(Topic, u32)>,
     /// Matches that count: the word list and where, in the order of the text.
     pub(crate) hits: Vec<(usize, Range<usize>)>,
+    /// Numbers before their units that count: the entry and where.
+    pub(crate) counted: Vec<(&'p str, Range<usize>)>,
     pub(crate) place: Place,
 }
 
@@ -24,17 +26,21 @@ pub(crate) struct Reading {
 const SHORT_WORDS: usize = 4;
 const LONG_WORDS: usize = 45;
 
-impl Reading {
-    pub(crate) fn new(policy: &Policy, text: &Folded<'_>) -> Self {
+impl<'p> Reading<'p> {
+    pub(crate) fn new(policy: &'p Policy, text: &Folded<'_>) -> Self {
         let mut facts = vec![false; policy.fact_count()];
         let mut hits = Vec::new();
         // Different phrases of a list, by their number in the policy.
         let mut phrases: Vec<Vec<usize>> = vec![Vec::new(); policy.words.len()];
         let denied: Vec<usize> = policy.denial.find(text).map(|found| found.at.end).collect();
+        let addressed: Vec<usize> = policy.address.find(text).map(|found| found.at.end).collect();
         for found in policy.phrases.find(text) {
             let list = policy.list_of[found.phrase];
             let words = &policy.words[list];
-            if found.at.start > words.first || (words.deniable && is_denied(text, &denied, found.at.start)) {
+            if found.at.start > words.first
+                || (words.deniable && is_denied(text, &denied, found.at.start))
+                || (words.spoken_of && is_addressed(text, &addressed, found.at.start))
+            {
                 continue;
             }
             if !phrases[list].contains(&found.phrase) {
@@ -62,7 +68,15 @@ impl Reading {
             .filter(|(_, score)| *score > 0)
             .collect();
         topics.sort_by_key(|(_, score)| std::cmp::Reverse(*score));
+        let mut counted = Vec::new();
+        for count in &policy.counts {
+            if let Some(at) = counts(text, &count.units, count.at_least) {
+                facts[count.fact] = true;
+                counted.push((count.id.as_str(), at));
+            }
+        }
         let mut reading = Self {
+            counted,
             facts,
             topics,
             hits,
@@ -109,6 +123,44 @@ fn is_denied(text: &Folded<'_>, denied: &[usize], at: usize) -> bool {
         let between = &text.as_str()[*end..at];
         !between.contains([',', '.']) && between.bytes().filter(|b| is_separator(*b)).count() <= 2
     })
+}
+
+/// Whether the clause that holds `at` has begun to address somebody before it.
+fn is_addressed(text: &Folded<'_>, addressed: &[usize], at: usize) -> bool {
+    let before = &addressed[..addressed.partition_point(|end| *end < at)];
+    before
+        .last()
+        .is_some_and(|end| !text.as_str()[*end..at].contains([',', '.']))
+}
+
+/// The first number of `at_least` or more right before one of the units, with it: "87 hộ", "bốn lần".
+fn counts(text: &Folded<'_>, units: &[String], at_least: u32) -> Option<Range<usize>> {
+    const NUMBERS: [&str; 11] = [
+        "khong", "mot", "hai", "ba", "bon", "nam", "sau", "bay", "tam", "chin", "muoi",
+    ];
+    let mut last: Option<(Range<usize>, u32)> = None;
+    for word in text.words() {
+        let here = &text.as_str()[word.start..];
+        if let Some((at, number)) = &last
+            && *number >= at_least
+            && at.end + 1 == word.start
+            && let Some(unit) = units.iter().find(|u| {
+                here.strip_prefix(u.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ',', '.']))
+            })
+        {
+            return Some(at.start..word.start + unit.len());
+        }
+        let word_text = &text.as_str()[word.clone()];
+        let number = word_text.parse().ok().or_else(|| {
+            NUMBERS
+                .iter()
+                .position(|n| *n == word_text)
+                .and_then(|n| u32::try_from(n).ok())
+        });
+        last = number.map(|n| (word, n));
+    }
+    None
 }
 
 /// A sum: a number with a unit of money, together or apart ("8tr", "15 triệu", "300.000 đồng").
