@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 /// The root of the checkout.
 #[must_use]
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the checkout").to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the checkout")
+        .to_path_buf()
 }
 
 /// A program of ours in the profile under test: `hoiam`, `hoiam-ledger` …
@@ -15,9 +18,17 @@ pub fn root() -> PathBuf {
 #[must_use]
 pub fn ours(name: &str) -> PathBuf {
     let exe = std::env::current_exe().expect("a running test knows its own path");
-    let profile = exe.ancestors().find(|p| p.ends_with("deps")).and_then(Path::parent).expect("tests run from target/<profile>/deps");
+    let profile = exe
+        .ancestors()
+        .find(|p| p.ends_with("deps"))
+        .and_then(Path::parent)
+        .expect("tests run from target/<profile>/deps");
     let program = profile.join(name);
-    assert!(program.exists(), "{} is missing: run `cargo build --workspace --bins` (tests/all does)", program.display());
+    assert!(
+        program.exists(),
+        "{} is missing: run `cargo build --workspace --bins` (tests/all does)",
+        program.display()
+    );
     program
 }
 

@@ -22,7 +22,10 @@ impl Record {
     #[must_use]
     pub fn all() -> Vec<Self> {
         let folder = crate::programs::root().join("tests/data/reports");
-        let mut files: Vec<PathBuf> = std::fs::read_dir(&folder).expect("tests/data/reports is there").map(|e| e.expect("readable").path()).collect();
+        let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+            .expect("tests/data/reports is there")
+            .map(|e| e.expect("readable").path())
+            .collect();
         files.sort();
         files
             .iter()
@@ -32,7 +35,10 @@ impl Record {
                     .lines()
                     .map(|line| {
                         let json: Value = serde_json::from_str(line).expect("one JSON object a line");
-                        Self { id: json["id"].as_str().expect("an id").to_owned(), json }
+                        Self {
+                            id: json["id"].as_str().expect("an id").to_owned(),
+                            json,
+                        }
                     })
                     .collect::<Vec<_>>()
             })

@@ -36,7 +36,8 @@ impl Story {
             lines
                 .lines()
                 .map(|line| {
-                    let json: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("not a JSON line ({e}): {line}"));
+                    let json: Value = serde_json::from_str(line)
+                        .unwrap_or_else(|e| panic!("not a JSON line ({e}): {line}"));
                     Event {
                         position: json["position"].as_u64().expect("a position"),
                         kind: json["type"].as_str().expect("a type").to_owned(),
@@ -52,7 +53,9 @@ impl Story {
 
     /// The events of a type (with or without version).
     pub fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Event> {
-        self.0.iter().filter(move |e| e.kind == kind || e.kind.rsplit_once('.').is_some_and(|(name, _)| name == kind))
+        self.0
+            .iter()
+            .filter(move |e| e.kind == kind || e.kind.rsplit_once('.').is_some_and(|(name, _)| name == kind))
     }
 
     /// How many of a type.
@@ -79,7 +82,13 @@ impl Story {
     /// At the first gap or repetition.
     pub fn assert_dense(&self) {
         for (i, event) in self.0.iter().enumerate() {
-            assert_eq!(event.position, i as u64 + 1, "position {} stands where {} belongs", event.position, i + 1);
+            assert_eq!(
+                event.position,
+                i as u64 + 1,
+                "position {} stands where {} belongs",
+                event.position,
+                i + 1
+            );
         }
     }
 
@@ -90,14 +99,31 @@ impl Story {
         for event in &self.0 {
             let mut data = event.data.clone();
             without_times(&mut data);
-            *counts.entry(format!("{} {} {data}", event.kind, event.case.as_deref().unwrap_or("-"))).or_insert(0) += 1;
+            *counts
+                .entry(format!(
+                    "{} {} {data}",
+                    event.kind,
+                    event.case.as_deref().unwrap_or("-")
+                ))
+                .or_insert(0) += 1;
         }
         counts
     }
 }
 
 /// Members of `data` that hold a time, a position, or an id derived from one.
-const VARYING: [&str; 10] = ["at", "from", "due", "arithmetic", "review", "routing", "positions", "carrier_id", "obligation", "message"];
+const VARYING: [&str; 10] = [
+    "at",
+    "from",
+    "due",
+    "arithmetic",
+    "review",
+    "routing",
+    "positions",
+    "carrier_id",
+    "obligation",
+    "message",
+];
 
 fn without_times(data: &mut Value) {
     if let Value::Object(members) = data {
@@ -109,8 +135,14 @@ fn without_times(data: &mut Value) {
 #[must_use]
 pub fn differences(ours: &BTreeMap<String, usize>, theirs: &BTreeMap<String, usize>) -> Vec<String> {
     let mut lines = Vec::new();
-    for key in ours.keys().chain(theirs.keys().filter(|k| !ours.contains_key(*k))) {
-        let (a, b) = (ours.get(key).copied().unwrap_or(0), theirs.get(key).copied().unwrap_or(0));
+    for key in ours
+        .keys()
+        .chain(theirs.keys().filter(|k| !ours.contains_key(*k)))
+    {
+        let (a, b) = (
+            ours.get(key).copied().unwrap_or(0),
+            theirs.get(key).copied().unwrap_or(0),
+        );
         if a != b {
             lines.push(format!("{a} against {b}: {key}"));
         }

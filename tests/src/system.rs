@@ -65,7 +65,10 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = look() {
             return found;
         }
-        assert!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for: {what}");
+        assert!(
+            started.elapsed() < PATIENCE,
+            "waited {PATIENCE:?} in vain for: {what}"
+        );
         #[expect(clippy::disallowed_methods, reason = "a pause between two looks at a fact")]
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -81,9 +84,17 @@ impl System {
     /// Starts a new system with further arguments of `up` and environment variables.
     #[must_use]
     pub fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let folder = tempfile::Builder::new().prefix("hoiam-test-").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new()
+            .prefix("hoiam-test-")
+            .tempdir()
+            .expect("a temporary folder");
         let arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
-        let mut system = Self { folder, child: None, arguments, nats_port: free_port() };
+        let mut system = Self {
+            folder,
+            child: None,
+            arguments,
+            nats_port: free_port(),
+        };
         system.up(environment);
         system
     }
@@ -91,8 +102,16 @@ impl System {
     /// A folder with keys and credentials, in which nothing runs yet.
     #[must_use]
     pub fn prepared(keys_of: Option<&System>) -> Self {
-        let folder = tempfile::Builder::new().prefix("hoiam-test-").tempdir().expect("a temporary folder");
-        let system = Self { folder, child: None, arguments: Vec::new(), nats_port: free_port() };
+        let folder = tempfile::Builder::new()
+            .prefix("hoiam-test-")
+            .tempdir()
+            .expect("a temporary folder");
+        let system = Self {
+            folder,
+            child: None,
+            arguments: Vec::new(),
+            nats_port: free_port(),
+        };
         if let Some(other) = keys_of {
             copy_folder(&other.data().join("keys"), &system.data().join("keys"));
         }
@@ -127,7 +146,11 @@ impl System {
     pub fn spawn(&mut self, environment: &[(&str, &str)]) {
         assert!(self.child.is_none(), "it runs already");
         let _ = std::fs::remove_file(self.data().join("run.json"));
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path()).expect("a log file");
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log_path())
+            .expect("a log file");
         let child = Command::new(programs::ours("hoiam"))
             .arg("up")
             .arg("--data")
@@ -153,9 +176,14 @@ impl System {
         let child = self.child.as_mut().expect("started before");
         wait_for("hoiam up to be ready", || {
             if let Some(status) = child.try_wait().expect("a child can be asked") {
-                panic!("hoiam up ended ({status}): {}", std::fs::read_to_string(&log).unwrap_or_default());
+                panic!(
+                    "hoiam up ended ({status}): {}",
+                    std::fs::read_to_string(&log).unwrap_or_default()
+                );
             }
-            std::fs::read(&run).ok().filter(|bytes| serde_json::from_slice::<Value>(bytes).is_ok())
+            std::fs::read(&run)
+                .ok()
+                .filter(|bytes| serde_json::from_slice::<Value>(bytes).is_ok())
         });
     }
 
@@ -165,7 +193,9 @@ impl System {
     /// When it does not end.
     pub fn wait_for_death(&mut self) {
         let mut child = self.child.take().expect("it runs");
-        wait_for("hoiam up to die at its fail point", || child.try_wait().expect("a child can be asked"));
+        wait_for("hoiam up to die at its fail point", || {
+            child.try_wait().expect("a child can be asked")
+        });
     }
 
     /// `kill -9` of `hoiam up`.
@@ -180,7 +210,9 @@ impl System {
 
     /// Whether the process still runs.
     pub fn runs(&mut self) -> bool {
-        self.child.as_mut().is_some_and(|c| matches!(c.try_wait(), Ok(None)))
+        self.child
+            .as_mut()
+            .is_some_and(|c| matches!(c.try_wait(), Ok(None)))
     }
 
     /// A clean stop by SIGTERM; gives the exit code.
@@ -189,14 +221,19 @@ impl System {
     /// When it does not stop.
     pub fn stop(&mut self) -> i32 {
         let mut child = self.child.take().expect("it runs");
-        nix::sys::signal::kill(pid(child.id()), nix::sys::signal::Signal::SIGTERM).expect("a running child can be signalled");
-        wait_for("hoiam up to stop", || child.try_wait().expect("a child can be asked")).code().unwrap_or(-1)
+        nix::sys::signal::kill(pid(child.id()), nix::sys::signal::Signal::SIGTERM)
+            .expect("a running child can be signalled");
+        wait_for("hoiam up to stop", || {
+            child.try_wait().expect("a child can be asked")
+        })
+        .code()
+        .unwrap_or(-1)
     }
 
     /// The credential file of a NATS user (`unit-so_xd`, `gw-demo`).
     #[must_use]
     pub fn credential(&self, user: &str) -> PathBuf {
-        self.data().join(format!("keys/nats/{user}.json"))
+        self.data().join(format!("nats/{user}.json"))
     }
 
     /// Runs one of the programs in `tests/outsiders` to its end, feeding it `input`.
@@ -214,9 +251,18 @@ impl System {
             .stderr(Stdio::piped())
             .spawn()
             .expect("python starts");
-        child.stdin.take().expect("a piped stdin").write_all(input.as_bytes()).expect("the program reads its input");
+        child
+            .stdin
+            .take()
+            .expect("a piped stdin")
+            .write_all(input.as_bytes())
+            .expect("the program reads its input");
         let output = child.wait_with_output().expect("the program ends");
-        assert!(output.status.success(), "{program} failed: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{program} failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         serde_json::from_slice(&output.stdout).expect("it prints JSON")
     }
 
@@ -226,7 +272,13 @@ impl System {
     /// When there is none.
     #[must_use]
     pub fn nats_pid(&self) -> u32 {
-        wait_for("nats-server's pid file", || std::fs::read_to_string(self.data().join("nats/nats.pid")).ok()?.trim().parse().ok())
+        wait_for("nats-server's pid file", || {
+            std::fs::read_to_string(self.data().join("nats/nats.pid"))
+                .ok()?
+                .trim()
+                .parse()
+                .ok()
+        })
     }
 
     /// `kill -9` of the child `nats-server` alone.
@@ -234,7 +286,8 @@ impl System {
     /// # Panics
     /// When it does not run.
     pub fn kill9_nats(&self) {
-        nix::sys::signal::kill(pid(self.nats_pid()), nix::sys::signal::Signal::SIGKILL).expect("nats-server runs");
+        nix::sys::signal::kill(pid(self.nats_pid()), nix::sys::signal::Signal::SIGKILL)
+            .expect("nats-server runs");
     }
 
     /// What `hoiam up` printed.
@@ -253,7 +306,8 @@ impl System {
     /// When nothing runs.
     #[must_use]
     pub fn addresses(&self) -> Value {
-        serde_json::from_slice(&std::fs::read(self.data().join("run.json")).expect("run.json is there")).expect("run.json is JSON")
+        serde_json::from_slice(&std::fs::read(self.data().join("run.json")).expect("run.json is there"))
+            .expect("run.json is JSON")
     }
 
     /// Runs `hoiam …` on this system's data folder, to its end.
@@ -274,7 +328,10 @@ impl System {
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(programs::ours("hoiam"));
-        command.args(arguments).env("HOIAM_DATA", self.data()).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .env("HOIAM_DATA", self.data())
+            .stdin(Stdio::null());
         command
     }
 
@@ -305,7 +362,9 @@ impl System {
             }
             // At rest: three looks in a row see the same head and nobody behind it.
             let head = self.hoiam(&["doctor", "--json"]).stdout;
-            let head = serde_json::from_str::<Value>(&head).ok().map(|d| d["head"].clone())?;
+            let head = serde_json::from_str::<Value>(&head)
+                .ok()
+                .map(|d| d["head"].clone())?;
             match &mut before {
                 Some((last, times)) if *last == head => {
                     *times += 1;
@@ -339,7 +398,8 @@ impl Drop for System {
         // A killed parent leaves its nats-server behind.
         if let Ok(text) = std::fs::read_to_string(self.data().join("nats/nats.pid"))
             && let Ok(number) = text.trim().parse::<u32>()
-            && std::fs::read_to_string(format!("/proc/{number}/cmdline")).is_ok_and(|line| line.contains(&*self.data().to_string_lossy()))
+            && std::fs::read_to_string(format!("/proc/{number}/cmdline"))
+                .is_ok_and(|line| line.contains(&*self.data().to_string_lossy()))
         {
             let _ = nix::sys::signal::kill(pid(number), nix::sys::signal::Signal::SIGKILL);
         }
@@ -352,7 +412,11 @@ impl Drop for System {
 /// When there is none.
 #[must_use]
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("a bound listener has an address").port()
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .expect("a free port")
+        .local_addr()
+        .expect("a bound listener has an address")
+        .port()
 }
 
 fn pid(number: u32) -> nix::unistd::Pid {

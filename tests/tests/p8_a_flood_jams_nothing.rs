@@ -16,24 +16,62 @@ fn an_emergency_sent_into_a_backlog_overtakes_it_on_the_way_to_the_unit() {
         .stderr(Stdio::null())
         .spawn()
         .expect("hoiam feed starts");
-    wait_for("the flood to begin", || (system.totals()["reports"].as_u64()? > 100).then_some(()));
+    wait_for("the flood to begin", || {
+        (system.totals()["reports"].as_u64()? > 100).then_some(())
+    });
     let answer = system
-        .hoiam(&["submit", "Cháy lớn ở hẻm 118 Bạch Đằng, có người mắc kẹt trên lầu, cứu với!", "--channel", "sms", "--express", "--json"])
+        .hoiam(&[
+            "submit",
+            "Cháy lớn ở hẻm 118 Bạch Đằng, có người mắc kẹt trên lầu, cứu với!",
+            "--channel",
+            "sms",
+            "--express",
+            "--json",
+        ])
         .ok()
         .json();
     let code = answer["code"].as_str().expect("a code");
-    assert!(feed.wait().expect("the feed ends").success(), "and the flood itself is taken to the last report");
+    assert!(
+        feed.wait().expect("the feed ends").success(),
+        "and the flood itself is taken to the last report"
+    );
     let story = system.settled();
     assert_eq!(story.count("report.report_received"), BACKLOG + 1);
-    let received = story.of("report.report_received").find(|e| e.data["code"] == code).expect("on record");
-    let later = story.of("report.report_received").filter(|e| e.position > received.position).count();
-    assert!(later > 500, "it was accepted before most of the flood: {later} came after it");
-    assert_eq!(story.of("report.emergency_suspected").filter(|e| e.case == received.case).count(), 1, "seen as an emergency before the commit");
-    let dispatched = story.of("routing.case_dispatched").find(|e| e.case == received.case).expect("put before a unit");
+    let received = story
+        .of("report.report_received")
+        .find(|e| e.data["code"] == code)
+        .expect("on record");
+    let later = story
+        .of("report.report_received")
+        .filter(|e| e.position > received.position)
+        .count();
+    assert!(
+        later > 500,
+        "it was accepted before most of the flood: {later} came after it"
+    );
+    assert_eq!(
+        story
+            .of("report.emergency_suspected")
+            .filter(|e| e.case == received.case)
+            .count(),
+        1,
+        "seen as an emergency before the commit"
+    );
+    let dispatched = story
+        .of("routing.case_dispatched")
+        .find(|e| e.case == received.case)
+        .expect("put before a unit");
     let waiting = story
         .of("report.report_received")
         .filter(|e| e.position < dispatched.position)
-        .filter(|e| !story.0.iter().any(|d| d.position < dispatched.position && d.case == e.case && d.kind.starts_with("classification.")))
+        .filter(|e| {
+            !story.0.iter().any(|d| {
+                d.position < dispatched.position && d.case == e.case && d.kind.starts_with("classification.")
+            })
+        })
         .count();
-    println!("accepted at {}, dispatched at {}; {later} reports accepted after it, {waiting} still unclassified when it reached the unit", received.position, dispatched.position);
+    println!(
+        "accepted at {}, dispatched at {}; {later} reports accepted after it, {waiting} still unclassified when it reached the unit",
+        received.position, dispatched.position
+    );
 }
