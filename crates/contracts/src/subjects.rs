@@ -55,6 +55,14 @@ pub fn event_filter(shard: u32, kind: &str) -> String {
     format!("evt.{shard}.{category}.{event}.*")
 }
 
+/// The same in every shard.
+#[must_use]
+pub fn event_filter_any_shard(kind: &str) -> String {
+    let mut parts = kind.split('.');
+    let (category, event) = (parts.next().unwrap_or_default(), parts.next().unwrap_or("*"));
+    format!("evt.*.{category}.{event}.*")
+}
+
 /// Where a gateway publishes reports.
 #[must_use]
 pub fn inbox(channel: Channel, gateway: &str) -> String {

@@ -70,12 +70,13 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let stop_writing = CancellationToken::new();
     let writing = tokio::spawn(writing.run(stop_writing.clone()));
     let (status, relay) = watch::channel(RelayStatus::default());
+    let stop_relaying = life.shutdown.child_token();
     let relaying = tokio::spawn(crate::relay::run(
         store.clone(),
         config.broker.clone(),
         StreamSettings::one_server(config.shards),
         status,
-        life.shutdown.clone(),
+        stop_relaying.clone(),
     ));
     let api = Api {
         store: store.clone(),
@@ -96,6 +97,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         axum::Router::new(),
     )
     .await;
+    stop_relaying.cancel();
     relaying.await.context("the relay panicked")?;
     // Calls are over; what the writer has taken it finishes.
     stop_writing.cancel();
