@@ -18,6 +18,9 @@ pub struct Config {
     /// Into how many shards the subjects of EVENTS are split. Fixed for the life of a stream.
     #[arg(long, env = "HOIAM_LEDGER_SHARDS", default_value_t = contracts::subjects::DEFAULT_SHARDS)]
     pub shards: u32,
+    /// Publish nothing: for maintenance, and for a ledger without a broker.
+    #[arg(long, env = "HOIAM_LEDGER_NO_RELAY")]
+    pub no_relay: bool,
     /// Listeners and callers.
     #[command(flatten)]
     pub listen: ListenConfig,

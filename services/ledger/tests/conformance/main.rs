@@ -1,0 +1,74 @@
+//! What a ledger must do, through gRPC, on both engines: each scenario runs on SQLite and on PostgreSQL.
+
+mod append;
+mod crash;
+mod disk;
+mod lease;
+mod open;
+mod read;
+mod world;
+
+macro_rules! on_both_engines {
+    ($($group:ident => [$($scenario:ident),+ $(,)?]),+ $(,)?) => {
+        mod sqlite {
+            $(mod $group {
+                $(#[tokio::test(flavor = "multi_thread")]
+                async fn $scenario() {
+                    crate::$group::$scenario(crate::world::World::sqlite().await).await;
+                })+
+            })+
+        }
+        mod postgres {
+            $(mod $group {
+                $(#[tokio::test(flavor = "multi_thread")]
+                async fn $scenario() {
+                    crate::$group::$scenario(crate::world::World::postgres().await).await;
+                })+
+            })+
+        }
+    };
+}
+
+on_both_engines! {
+    append => [
+        positions_are_dense_and_versions_count_within_a_stream,
+        a_repeated_reaction_gets_the_first_answer_whatever_it_computed,
+        a_client_who_sends_the_same_again_gets_the_same_and_with_other_content_is_refused,
+        the_same_request_sent_a_hundred_times_at_once_is_stored_once,
+        a_wrong_expected_version_is_refused_with_the_version_now,
+        a_case_that_moved_refuses_what_was_decided_before,
+        streams_of_one_request_are_stored_together_or_not_at_all,
+        a_refused_request_does_not_fail_its_neighbours,
+        an_append_of_no_events_is_answered_with_the_head_and_leaves_nothing,
+        what_is_over_a_limit_or_malformed_is_refused_by_name,
+        only_the_owner_of_a_category_appends_to_it,
+        recorded_time_never_goes_back_when_the_clock_does,
+    ],
+    read => [
+        followers_see_every_position_once_while_sixteen_write,
+        a_stream_a_case_and_a_filtered_range_are_read_in_order,
+        the_head_waits_for_a_position_that_is_about_to_come,
+        the_merkle_root_is_what_anybody_recomputes_from_the_events,
+        only_who_may_read_reads,
+    ],
+    open => [
+        content_opens_for_a_purpose_the_caller_has_and_for_no_other,
+        a_person_who_reads_is_on_record_before_they_read,
+        content_without_a_case_opens_under_its_streams_own_key,
+        a_destroyed_key_erases_what_it_sealed_and_seals_nothing_more,
+    ],
+    lease => [
+        a_lease_is_held_by_one_and_its_fence_guards_the_cursor,
+    ],
+    disk => [
+        what_a_person_typed_is_nowhere_on_disk,
+        no_statement_changes_or_removes_an_event,
+        a_restart_goes_on_where_it_was,
+        a_second_ledger_on_the_same_database_does_not_write,
+        another_key_encryption_key_is_refused_at_the_start,
+    ],
+    crash => [
+        a_death_before_the_commit_leaves_nothing_and_the_request_may_be_sent_again,
+        a_death_after_the_commit_leaves_everything_and_the_request_is_answered_again,
+    ],
+}
