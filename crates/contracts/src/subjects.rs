@@ -18,6 +18,9 @@ pub const PARK: &str = "PARK";
 pub const EVENTS_SUBJECTS: &str = "evt.>";
 /// See [`INBOX`].
 pub const INBOX_SUBJECTS: &str = "in.>";
+/// What INBOX stores under another subject, and which: consumers of a work queue may not overlap, and so intake can take everything on
+/// the express lane apart from everything else, whatever channel a gateway names.
+pub const INBOX_EXPRESS: (&str, &str) = ("in.express.>", "express.>");
 /// See [`RECEIPTS`].
 pub const RECEIPTS_SUBJECTS: &str = "out.>";
 /// See [`CASES`].

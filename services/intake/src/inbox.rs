@@ -12,7 +12,6 @@ use contracts::wire::ReceiptOut;
 use futures::FutureExt;
 use intake_domain::Reason;
 use kernel::Actor;
-use kernel::taxonomy::Channel;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -29,9 +28,9 @@ const ACK_WAIT: Duration = Duration::from_secs(9);
 /// The two lanes: an emergency never stands in the queue of a flood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// `in.express.*`.
+    /// `in.express.<gateway>`, stored as `express.<gateway>`.
     Express,
-    /// `in.<channel>.*`.
+    /// `in.<channel>.<gateway>`, whatever channel it says.
     Bulk,
 }
 
@@ -47,11 +46,8 @@ impl Lane {
 
     fn filters(self) -> Vec<String> {
         match self {
-            Self::Express => vec![subjects::inbox_express("*")],
-            Self::Bulk => Channel::ALL
-                .iter()
-                .map(|channel| subjects::inbox(*channel, "*"))
-                .collect(),
+            Self::Express => vec![subjects::INBOX_EXPRESS.1.to_owned()],
+            Self::Bulk => vec![subjects::INBOX_SUBJECTS.to_owned()],
         }
     }
 }
@@ -251,13 +247,16 @@ impl Inbox {
     }
 }
 
-/// Second and third token of a subject: channel (or `express`) and gateway.
+/// Channel (or `express`) and gateway, from `in.<channel>.<gateway>`, `submit.<channel>.<gateway>` or `express.<gateway>`.
 pub(crate) fn tokens(subject: &str) -> (String, String) {
-    let mut tokens = subject.split('.').skip(1).map(str::to_owned);
-    (
-        tokens.next().unwrap_or_default(),
-        tokens.next().unwrap_or_default(),
-    )
+    let mut tokens = subject.split('.');
+    let first = tokens.next().unwrap_or_default();
+    let channel = if first == parse::EXPRESS {
+        first
+    } else {
+        tokens.next().unwrap_or_default()
+    };
+    (channel.to_owned(), tokens.next().unwrap_or_default().to_owned())
 }
 
 /// A gateway's door. The broker lets a gateway publish under its own name only, so the subject says who it is.
@@ -274,4 +273,19 @@ pub(crate) fn entrance(channel: &str, gateway: &str) -> Entrance {
 pub(crate) fn json(answer: &ReceiptOut) -> Bytes {
     #[expect(clippy::expect_used, reason = "an enum of strings and numbers is always JSON")]
     Bytes::from(serde_json::to_vec(answer).expect("a receipt is always JSON"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subject_says_channel_and_gateway() {
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(tokens("in.sms.gw1"), pair("sms", "gw1"));
+        assert_eq!(tokens("submit.express.gw1"), pair("express", "gw1"));
+        assert_eq!(tokens("express.gw1"), pair("express", "gw1"));
+        assert_eq!(tokens("in.in.in"), pair("in", "in"));
+        assert_eq!(tokens("in"), pair("", ""));
+    }
 }

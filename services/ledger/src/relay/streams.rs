@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{Context, GetStreamErrorKind};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, RetentionPolicy, StorageType, Stream, SubjectTransform,
+};
 use contracts::subjects;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -102,6 +104,10 @@ fn inbox(settings: &StreamSettings) -> Config {
         discard: DiscardPolicy::New,
         max_messages: 5_000_000,
         duplicate_window: Duration::from_millis(100),
+        subject_transform: Some(SubjectTransform {
+            source: subjects::INBOX_EXPRESS.0.to_owned(),
+            destination: subjects::INBOX_EXPRESS.1.to_owned(),
+        }),
         description: Some("What gateways hand in, until intake has sealed it.".to_owned()),
         ..stream(subjects::INBOX, subjects::INBOX_SUBJECTS, settings)
     }
