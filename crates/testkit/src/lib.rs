@@ -1,4 +1,5 @@
 //! Real nats-server and PostgreSQL, services on free ports and fault injection, for tests.
 
 pub mod nats;
+pub mod postgres;
 pub mod process;
