@@ -155,6 +155,9 @@ pub struct TelemetryConfig {
     /// How logs are written on standard error.
     #[arg(long, env = "HOIAM_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
+    /// File to which logs are appended instead of standard error (made with mode 0600).
+    #[arg(long, env = "HOIAM_LOG_FILE")]
+    pub log_file: Option<PathBuf>,
 }
 
 /// What every service but the ledger is told.
@@ -172,6 +175,10 @@ pub struct ServiceConfig {
     /// The service's read model: `sqlite:<path>` or `postgres://…`.
     #[arg(long, env = "HOIAM_DATABASE")]
     pub database: Option<Secret>,
+    /// Name of this replica, unique among those that run at the same time. One that starts again under its name has its shards back at once;
+    /// without a name it waits until the lease it held before has run out.
+    #[arg(long, env = "HOIAM_REPLICA")]
+    pub replica: Option<String>,
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryConfig,

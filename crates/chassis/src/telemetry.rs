@@ -3,13 +3,15 @@
 pub mod names;
 pub mod trace;
 
-use std::sync::OnceLock;
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::{Arc, OnceLock};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -56,7 +58,8 @@ pub fn init(service: &'static str, config: &TelemetryConfig) -> Telemetry {
     let provider = builder.build();
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("info,async_nats=warn,sqlx=warn,h2=warn"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let (writer, no_file) = log_writer(config);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(config.log_file.is_none());
     let lines = match config.log_format {
         LogFormat::Json => lines
             .json()
@@ -79,6 +82,17 @@ pub fn init(service: &'static str, config: &TelemetryConfig) -> Telemetry {
     }
     Telemetry {
         provider: installed.then_some(provider),
+    }
+}
+
+/// Where log lines go: to the file if one is named and can be opened, else to standard error.
+fn log_writer(config: &TelemetryConfig) -> (BoxMakeWriter, Option<std::io::Error>) {
+    let Some(path) = &config.log_file else {
+        return (BoxMakeWriter::new(std::io::stderr), None);
+    };
+    match std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path) {
+        Ok(file) => (BoxMakeWriter::new(Arc::new(file)), None),
+        Err(error) => (BoxMakeWriter::new(std::io::stderr), Some(error)),
     }
 }
 
