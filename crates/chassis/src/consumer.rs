@@ -1,15 +1,20 @@
 //! THE consumer loop: how every service hears what is on record. Nobody else reads the stream.
 
+mod cursor;
+mod handling;
+mod park;
 mod projection;
 mod projector;
 mod reaction;
 mod reactor;
+mod source;
 mod waiter;
 
 use std::sync::Arc;
 
 use kernel::Clock;
 
+pub use park::Parked;
 pub use projection::{Projection, ProjectionError};
 pub use projector::run_projector;
 pub use reaction::{Delivered, Failure, Reaction};

@@ -1,10 +1,9 @@
 //! Read your own writes: wait until a projection has reached a position.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use kernel::Position;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 /// How long a read waits, by `architecture.md`.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -13,23 +12,24 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Waiter {
     position: watch::Receiver<Position>,
-    asked: Arc<Notify>,
+    asked: watch::Sender<Position>,
 }
 
 /// The projector's side.
 #[derive(Debug)]
 pub(super) struct Progress {
     position: watch::Sender<Position>,
-    pub(super) asked: Arc<Notify>,
+    /// The furthest position that somebody asked for.
+    pub(super) asked: watch::Receiver<Position>,
 }
 
 pub(super) fn channel() -> (Progress, Waiter) {
     let (sender, position) = watch::channel(Position(0));
-    let asked = Arc::new(Notify::new());
+    let (asked, asks) = watch::channel(Position(0));
     (
         Progress {
             position: sender,
-            asked: Arc::clone(&asked),
+            asked: asks,
         },
         Waiter { position, asked },
     )
@@ -61,7 +61,8 @@ impl Waiter {
         if self.position() >= at_least {
             return true;
         }
-        self.asked.notify_one();
+        self.asked
+            .send_if_modified(|asked| at_least > std::mem::replace(asked, at_least.max(*asked)));
         let mut position = self.position.clone();
         tokio::time::timeout(PATIENCE, position.wait_for(|p| *p >= at_least))
             .await

@@ -56,7 +56,10 @@ impl Host {
         let shards = ledger.head(Position(0)).await?.shards.max(1);
         let health = Health::default();
         health.set("listening", false);
-        let holder = format!("{name}-{}", uuid::Uuid::new_v4().simple());
+        let holder = config
+            .replica
+            .clone()
+            .unwrap_or_else(|| format!("{name}-{}", uuid::Uuid::new_v4().simple()));
         Ok(Self {
             name,
             nats,

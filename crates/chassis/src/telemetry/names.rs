@@ -9,7 +9,7 @@ pub const DURATION_BUCKETS: [f64; 12] = [
 pub const HANDLED: &str = "hoiam_consumer_handled_total";
 /// Attempts that failed and will be repeated, by `consumer`.
 pub const RETRIED: &str = "hoiam_consumer_retried_total";
-/// How far the cursor is behind the end of the stream, in positions, by `consumer` and `shard`.
+/// Events not handled yet: those under way and those for the consumer still in the stream; by `consumer` and `shard`.
 pub const LAG: &str = "hoiam_consumer_lag";
 /// The cursor, by `consumer` and `shard`.
 pub const CURSOR: &str = "hoiam_consumer_cursor";
