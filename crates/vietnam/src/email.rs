@@ -7,7 +7,9 @@ pub fn plain_address(text: &str) -> Option<String> {
     let text = text.trim();
     let (local, domain) = text.rsplit_once('@')?;
     let local_good = (1..=64).contains(&local.len())
-        && local.bytes().all(|b| b.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&b))
+        && local
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&b))
         && !local.starts_with('.')
         && !local.ends_with('.')
         && !local.contains("..");
@@ -27,12 +29,25 @@ mod tests {
 
     #[test]
     fn a_plain_address_passes_with_its_domain_in_lower_case() {
-        assert_eq!(plain_address(" Lan.Le+1@Example.VN ").as_deref(), Some("Lan.Le+1@example.vn"));
+        assert_eq!(
+            plain_address(" Lan.Le+1@Example.VN ").as_deref(),
+            Some("Lan.Le+1@example.vn")
+        );
     }
 
     #[test]
     fn what_could_break_a_header_or_reach_nobody_does_not_pass() {
-        for bad in ["", "lan", "lan@", "@example.vn", "lan@example", "la n@example.vn", "lan@-example.vn", "a..b@c.vn", ".a@c.vn"] {
+        for bad in [
+            "",
+            "lan",
+            "lan@",
+            "@example.vn",
+            "lan@example",
+            "la n@example.vn",
+            "lan@-example.vn",
+            "a..b@c.vn",
+            ".a@c.vn",
+        ] {
             assert_eq!(plain_address(bad), None, "{bad}");
         }
         assert_eq!(plain_address("lan@example.vn\r\nBcc: x@y.z"), None);

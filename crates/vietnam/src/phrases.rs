@@ -56,10 +56,11 @@ impl Marks {
         marks
     }
 
-    /// Whether a word typed with `self`'s marks can be the word with `other`'s: what is missing may have been left out, what is
-    /// there must agree.
+    /// Whether a word typed with `self`'s marks can be the word with `other`'s. Who types a tone types the vowel's mark too, so
+    /// then both must agree ("bán" is not "bắn"); a missing đ, or a vowel mark without a tone, is forgiven.
     fn fit(&self, other: &Self) -> bool {
-        if self.tone.is_some() && self.tone != other.tone {
+        let vowels = |marks: &Self| marks.letters.iter().filter(|(_, m)| *m != '-').count();
+        if self.tone.is_some() && (self.tone != other.tone || vowels(self) != vowels(other)) {
             return false;
         }
         let mut rest = other.letters.iter();
@@ -147,6 +148,8 @@ mod tests {
         assert_eq!(found(&phrases, "cháy nha"), [0]);
         assert_eq!(found(&phrases, &"Cháy nhà".nfd().collect::<String>()), [0]);
         assert_eq!(found(&["hòa bình"], "hoà bình"), [0]);
+        assert_eq!(found(&["bắn cá"], "bán cá ở chợ"), [0usize; 0]);
+        assert_eq!(found(&["đường ngập"], "dường ngâp"), [0]);
     }
 
     #[test]

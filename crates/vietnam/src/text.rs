@@ -260,8 +260,8 @@ impl Fold {
             let previous = kept.last().map(|k| word[*k]);
             let doubled = matches!(b, b'a' | b'e' | b'o' | b'd') && previous == Some(*b);
             let horn = *b == b'w' && previous.is_some_and(|p| matches!(p, b'u' | b'o' | b'a'));
-            let tone =
-                matches!(b, b's' | b'f' | b'r' | b'x' | b'j') && previous.is_some_and(is_vowel_or_coda)
+            let tone = matches!(b, b's' | b'f' | b'r' | b'x' | b'j')
+                && previous.is_some_and(is_vowel_or_coda)
                 && kept.iter().any(|k| is_vowel(word[*k]));
             if doubled || horn || tone {
                 evidence |= doubled || horn || matches!(b, b'f' | b'j');

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use classification_domain::{Policy, classify};
 use kernel::taxonomy::Kind;
 use serde_json::Value;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// The labelled reports: `HOIAM_SHARED`, else those the checkout carries, else beside it; `None` where there are none.
 fn reports() -> Option<Vec<Value>> {
@@ -219,4 +220,120 @@ fn the_policy_keeps_its_floors_on_the_labelled_reports() {
     ] {
         assert!(tally.share() >= floor, "{name} fell to {:.3}", tally.share());
     }
+}
+
+/// How topics of the second data set, labelled by others in their own scheme, read in ours.
+fn ours(topic: &str) -> &'static [&'static str] {
+    match topic {
+        "tieng_on" | "moi_truong_rac" => &["pollution"],
+        "thoat_nuoc" => &["flooding", "roads"],
+        "giao_thong" | "an_toan_giao_thong" => &["traffic", "roads"],
+        "dien_luc" | "chieu_sang" => &["electricity_lighting"],
+        "an_ninh_trat_tu" | "ma_tuy_te_nan" => &["security"],
+        "cap_nuoc" => &["water_supply"],
+        "trat_tu_long_le_duong" => &["urban_order"],
+        "cay_xanh" => &["trees_parks"],
+        "giao_duc" => &["education"],
+        "dong_vat" => &["pollution", "urban_order"],
+        "xay_dung_nha_dat" => &["construction", "land_housing", "urban_order"],
+        "vien_thong" => &["telecom"],
+        "pccc" => &["fire_safety"],
+        "an_toan_thuc_pham" => &["food_safety"],
+        "y_te" => &["health"],
+        "giao_thong_cong_cong" => &["public_transport"],
+        "hanh_chinh_cong" => &["procedures"],
+        "thuong_mai_tieu_dung" => &["market"],
+        "lao_dong_bhxh" => &["social_welfare"],
+        "tham_nhung_dang" => &["corruption"],
+        "can_bo_cong_chuc" => &["official_conduct", "corruption", "education"],
+        _ => &[],
+    }
+}
+
+#[test]
+fn reports_the_words_were_not_chosen_on_mostly_find_their_topic_and_no_accusation_passes() {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let folder =
+        std::env::var_os("HOIAM_SHARED").map_or_else(|| here.join("../../../../shared/data"), PathBuf::from);
+    let Ok(text) = std::fs::read_to_string(folder.join("gold/gold_dev.jsonl")) else {
+        println!("skipped: no second data set; set HOIAM_SHARED to the folder that holds gold/");
+        return;
+    };
+    let policy = policy();
+    let (mut right, mut of, mut reviews) = (0u32, 0u32, 0u32);
+    for line in text.lines() {
+        let record: Value = serde_json::from_str(line).expect("one JSON object a line");
+        let found = classify(&policy, words(&record, "text"));
+        reviews += u32::from(found.needs_review());
+        if matches!(words(&record, "kind"), "to_cao" | "bao_mat") {
+            assert!(
+                found.needs_review(),
+                "{} accuses somebody and passed",
+                words(&record, "id")
+            );
+        }
+        let expected = ours(words(&record, "topic"));
+        if expected.is_empty() {
+            continue;
+        }
+        of += 1;
+        let topic = found.finding.topic.map_or("-", |t| t.code());
+        if expected.contains(&topic) {
+            right += 1;
+        } else {
+            println!(
+                "{} expected {expected:?}, found {topic}, review {}",
+                words(&record, "id"),
+                found.needs_review()
+            );
+        }
+    }
+    println!(
+        "second data set: topic {right}/{of} = {:.3}, to review {reviews}",
+        f64::from(right) / f64::from(of)
+    );
+    assert!(right * 10 >= of * 6, "topic fell to {right}/{of}");
+}
+
+#[test]
+fn losing_every_tone_costs_little_and_lets_nothing_sensitive_through() {
+    let Some(records) = reports() else {
+        println!("skipped: no labelled reports");
+        return;
+    };
+    let policy = policy();
+    let (mut right, mut emergencies, mut reviews) = (0u32, 0u32, 0u32);
+    let mut leaks = Vec::new();
+    for record in &records {
+        let bare: String = words(record, "text")
+            .nfd()
+            .filter(|c| !unicode_normalization::char::is_combining_mark(*c))
+            .map(|c| match c {
+                'đ' => 'd',
+                'Đ' => 'D',
+                c => c,
+            })
+            .collect();
+        let found = classify(&policy, &bare);
+        right += u32::from(found.finding.topic.map_or("-", |t| t.code()) == words(record, "topic"));
+        emergencies +=
+            u32::from(words(record, "kind") == "emergency" && found.finding.kind == Kind::Emergency);
+        reviews += u32::from(found.needs_review());
+        let sensitive = words(record, "kind") == "denunciation"
+            || (words(record, "kind") != "thanks"
+                && matches!(words(record, "topic"), "corruption" | "cadre_conduct"));
+        if sensitive && !found.needs_review() {
+            leaks.push(words(record, "id").to_owned());
+        }
+    }
+    println!(
+        "without any tones: topic {right}/{}, emergencies {emergencies}/20, to review {reviews}",
+        records.len()
+    );
+    assert_eq!(leaks, Vec::<String>::new());
+    assert_eq!(emergencies, 20);
+    assert!(
+        right as usize * 100 >= records.len() * 80,
+        "topic fell to {right}"
+    );
 }
