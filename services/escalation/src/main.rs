@@ -1,2 +1,5 @@
 //! Turns events into obligations with deadlines and records what was missed.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    chassis::service::run_main::<escalation::Escalation>()
+}

@@ -1,4 +1,8 @@
 //! Given a case's obligations, when a fact comes or a deadline passes, then these obligations open, end or are missed.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests; clippy.toml allows it in the tests themselves"
+)]
 
 use std::sync::Arc;
 
