@@ -116,7 +116,9 @@ pub fn classify(policy: &Policy, text: &str) -> Classification {
     let mut finding = Finding::nothing(kind, incomplete.is_none());
     if !matches!(kind, Kind::NotAReport | Kind::Unclear) {
         finding.topic = topic;
-        finding.also = further_topics(policy, &reading, topic);
+        if reading.holds(policy, policy::SEVERAL) {
+            finding.also = further_topics(policy, &reading, topic);
+        }
         finding.field = topic.map(Topic::field);
         (finding.wards, finding.place) = located(&reading, &folded);
     }

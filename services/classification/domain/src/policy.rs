@@ -4,10 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::taxonomy::{Field, Kind, Level, Topic, Urgency};
-use serde::Deserialize;
 use vietnam::{Folded, Phrases};
 
 use crate::finding::Reason;
+
+mod raw;
+
+use raw::Raw;
+pub use raw::Settings;
 
 /// The policy the product comes with, as text; its version is the hash of these bytes.
 pub const BUILT_IN: &str = concat!(
@@ -62,86 +66,6 @@ pub enum PolicyError {
     /// A rule of an aspect that must always answer is missing.
     #[error("no rule without conditions ends the list for `{0}`: add one, so that every text gets an answer")]
     NoDefault(&'static str),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
-    settings: Settings,
-    words: Vec<RawWords>,
-    #[serde(default)]
-    count: Vec<RawCount>,
-    rule: Vec<RawRule>,
-}
-
-/// Numbers a city may turn.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// Below this share of certainty (percent) a person confirms.
-    pub sure: u16,
-    /// A further topic needs at least this score…
-    pub also_score: u32,
-    /// …and this share (percent) of the main topic's.
-    pub also_share: u32,
-    /// Words that deny what follows them within two words.
-    pub denial: Vec<String>,
-    /// Words after which, to the end of the clause, somebody is addressed and not spoken of.
-    pub address: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawWords {
-    id: String,
-    says: String,
-    #[serde(default = "one")]
-    weight: u32,
-    #[serde(default = "one_usize")]
-    min: usize,
-    first: Option<usize>,
-    #[serde(default = "yes")]
-    deny: bool,
-    #[serde(default)]
-    spoken_of: bool,
-    phrases: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCount {
-    id: String,
-    says: String,
-    at_least: u32,
-    units: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRule {
-    id: String,
-    says: String,
-    #[serde(default = "hundred")]
-    sure: u16,
-    #[serde(default)]
-    all: Vec<String>,
-    #[serde(default)]
-    any: Vec<String>,
-    #[serde(default)]
-    none: Vec<String>,
-}
-
-const fn one() -> u32 {
-    1
-}
-const fn one_usize() -> usize {
-    1
-}
-const fn yes() -> bool {
-    true
-}
-const fn hundred() -> u16 {
-    100
 }
 
 /// What a rule concludes.
@@ -234,6 +158,8 @@ pub(crate) const QUESTION_MARK: &str = "text.question_mark";
 pub(crate) const NO_WORDS: &str = "text.no_words";
 pub(crate) const FOREIGN: &str = "text.foreign";
 pub(crate) const NO_TOPIC: &str = "topic.none";
+/// The signal under which further topics are named; a policy without it names none.
+pub(crate) const SEVERAL: &str = "signal.several";
 const GIVEN: [&str; 9] = [
     PLACE,
     STREET,

@@ -93,6 +93,11 @@ impl<'p> Reading<'p> {
         }
     }
 
+    /// Whether a fact holds; one the policy does not know does not.
+    pub(crate) fn holds(&self, policy: &Policy, name: &str) -> bool {
+        policy.fact(name).is_some_and(|fact| self.facts[fact])
+    }
+
     fn establish(&mut self, policy: &Policy, text: &Folded<'_>) {
         let count = text.words().take(LONG_WORDS).count();
         let place = &self.place;

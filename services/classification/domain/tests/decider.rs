@@ -39,7 +39,7 @@ fn classify(finding: Finding, reasons: &[Reason]) -> Command {
 
 fn decide(by: &str, finding: Finding) -> Command {
     Command::DecideReview {
-        by: Actor::parse(by).unwrap(),
+        by: Actor::parse(by).expect("an actor"),
         finding,
     }
 }
@@ -67,7 +67,7 @@ fn requested(suggestion: Finding, reason: Reason) -> Event {
 
 fn decided(by: &str, finding: Finding, changed: bool) -> Event {
     Event::ReviewDecided {
-        by: Actor::parse(by).unwrap(),
+        by: Actor::parse(by).expect("an actor"),
         finding,
         changed,
     }
