@@ -59,7 +59,9 @@ pub fn init(service: &'static str, config: &TelemetryConfig) -> Telemetry {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("info,async_nats=warn,sqlx=warn,h2=warn"));
     let (writer, no_file) = log_writer(config);
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(config.log_file.is_none());
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(config.log_file.is_none());
     let lines = match config.log_format {
         LogFormat::Json => lines
             .json()
@@ -80,6 +82,9 @@ pub fn init(service: &'static str, config: &TelemetryConfig) -> Telemetry {
     if let Some(error) = trouble {
         tracing::error!(%error, "traces are not exported: the OTLP endpoint cannot be used");
     }
+    if let Some(error) = no_file {
+        tracing::error!(%error, "the log file cannot be opened; logging to standard error");
+    }
     Telemetry {
         provider: installed.then_some(provider),
     }
@@ -90,7 +95,12 @@ fn log_writer(config: &TelemetryConfig) -> (BoxMakeWriter, Option<std::io::Error
     let Some(path) = &config.log_file else {
         return (BoxMakeWriter::new(std::io::stderr), None);
     };
-    match std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path) {
+    match std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+    {
         Ok(file) => (BoxMakeWriter::new(Arc::new(file)), None),
         Err(error) => (BoxMakeWriter::new(std::io::stderr), Some(error)),
     }
