@@ -1,2 +1,5 @@
-//! Web pages for people, and the directory of people, roles, units and credentials.
-fn main() {}
+//! Runs the console.
+
+fn main() -> std::process::ExitCode {
+    chassis::service::run_main::<console::Console>()
+}

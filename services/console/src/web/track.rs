@@ -1,0 +1,179 @@
+//! The citizen's page: where their report stands and what they were told. Public: neither content nor identity, nor who handles what
+//! inside the house.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use contracts::events::feedback::CitizenTold;
+use kernel::TrackingCode;
+use kernel::ids::BadCode;
+
+use super::App;
+use super::guard::Visitor;
+use super::page::{Page, html};
+use super::show::sentence_case;
+use crate::case::State as Where;
+use crate::error::Problem;
+use crate::lang::Lang;
+use crate::timeline::when;
+use crate::words::{List, say};
+
+#[derive(askama::Template)]
+#[template(path = "track.html")]
+struct Track {
+    p: Page,
+    code: String,
+    problem: Option<&'static str>,
+    found: Option<Found>,
+}
+
+struct Found {
+    now: &'static str,
+    steps: Vec<(&'static str, &'static str)>,
+    told: Vec<(String, String, String)>,
+}
+
+/// `GET /track?code=`: the form, and where it leads.
+pub(super) async fn look_up(
+    visitor: Visitor,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Response, Problem> {
+    let typed = query.get("code").cloned().unwrap_or_default();
+    if typed.is_empty() {
+        return page(&visitor, String::new(), StatusCode::OK, None, None);
+    }
+    let lang = visitor.lang;
+    match TrackingCode::parse(&typed) {
+        Ok(code) => Ok(Redirect::to(&format!("/track/{code}")).into_response()),
+        Err(BadCode::Shape) => {
+            let problem = lang.t(
+                "Mã tra cứu có dạng HA-7K3MX-9QP4T-C.",
+                "A tracking code looks like HA-7K3MX-9QP4T-C.",
+            );
+            page(
+                &visitor,
+                typed,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Some(problem),
+                None,
+            )
+        }
+        Err(BadCode::Check) => {
+            let problem = lang.t(
+                "Mã bị gõ nhầm ở đâu đó: ký tự cuối không khớp. Xin xem lại.",
+                "The code was mistyped somewhere: its last character does not fit. Please check it.",
+            );
+            page(
+                &visitor,
+                typed,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Some(problem),
+                None,
+            )
+        }
+    }
+}
+
+/// `GET /track/{code}`.
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Path(code): Path<String>,
+) -> Result<Response, Problem> {
+    let code = TrackingCode::parse(&code).map_err(|_| Problem::not_found())?;
+    let lang = visitor.lang;
+    let Some(row) = app.store.by_code(code.as_str()).await? else {
+        let problem = lang.t(
+            "Chưa thấy phản ánh nào có mã này. Nếu vừa gửi, xin thử lại sau ít phút.",
+            "No report has this code yet. If you just sent it, please try again in a few minutes.",
+        );
+        return page(
+            &visitor,
+            code.to_string(),
+            StatusCode::NOT_FOUND,
+            Some(problem),
+            None,
+        );
+    };
+    let told = app
+        .ledger
+        .read_case(row.case)
+        .await?
+        .iter()
+        .filter_map(|event| {
+            let told = event.decode::<CitizenTold>().ok()??;
+            let what = sentence_case(&say(List::Told, told.what.as_str(), lang));
+            Some((what, when(event.recorded_at), event.recorded_at.to_string()))
+        })
+        .collect();
+    let found = Found {
+        now: now(row.state, lang),
+        steps: steps(row.state, lang),
+        told,
+    };
+    page(&visitor, code.to_string(), StatusCode::OK, None, Some(found))
+}
+
+fn page(
+    visitor: &Visitor,
+    code: String,
+    status: StatusCode,
+    problem: Option<&'static str>,
+    found: Option<Found>,
+) -> Result<Response, Problem> {
+    let page = Track {
+        p: Page::of(visitor, "track"),
+        code,
+        problem,
+        found,
+    };
+    Ok((status, html(&page)?).into_response())
+}
+
+/// Where it stands, as the citizen is told: nothing of the house's own steps.
+fn now(state: Where, lang: Lang) -> &'static str {
+    match step(state) {
+        0 => lang.t(
+            "Đã tiếp nhận, đang được xem xét.",
+            "Received; it is being looked at.",
+        ),
+        1 => lang.t("Đã chuyển tới nơi phải xử lý.", "With those who must act."),
+        2 => lang.t(
+            "Đã có kết quả, đang báo lại cho bạn.",
+            "There is a result; you are being told.",
+        ),
+        _ => lang.t("Đã trả lời và kết thúc.", "Answered and closed."),
+    }
+}
+
+const fn step(state: Where) -> usize {
+    match state {
+        Where::Received | Where::InReview | Where::AtDesk | Where::WithOffice | Where::Reopened => 0,
+        Where::WithUnit | Where::Accepted => 1,
+        Where::Answered => 2,
+        Where::Closed => 3,
+    }
+}
+
+fn steps(state: Where, lang: Lang) -> Vec<(&'static str, &'static str)> {
+    let names = [
+        lang.t("Tiếp nhận", "Received"),
+        lang.t("Chuyển xử lý", "With those who act"),
+        lang.t("Có kết quả", "Result"),
+        lang.t("Đã trả lời", "Answered"),
+    ];
+    let here = step(state);
+    let class = |i: usize| match i.cmp(&here) {
+        std::cmp::Ordering::Less => "past",
+        std::cmp::Ordering::Equal => "now",
+        std::cmp::Ordering::Greater => "",
+    };
+    names
+        .into_iter()
+        .enumerate()
+        .map(|(i, name)| (name, class(i)))
+        .collect()
+}
