@@ -1,5 +1,6 @@
 //! Real nats-server and PostgreSQL, services on free ports and fault injection, for tests.
 
+pub mod ledger;
 pub mod nats;
 pub mod postgres;
 pub mod process;
