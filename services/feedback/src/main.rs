@@ -1,2 +1,5 @@
 //! Carries the answer to the citizen at the level of the case, closes and reopens.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    chassis::service::run_main::<feedback::Feedback>()
+}

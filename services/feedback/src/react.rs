@@ -1,0 +1,114 @@
+//! The reactor `feedback`: each fact of a case moves its procedure on.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chassis::consumer::{Delivered, Failure, Reaction};
+use chassis::ledger::{Opened, Purpose};
+use contracts::events::report::ReportReceived;
+use contracts::events::routing::{CaseDispatched, CaseRouted, ResultReported};
+use contracts::sealed::Note;
+use feedback_domain::Act;
+use kernel::Actor;
+
+use crate::error::CommandError;
+use crate::handle::{Ask, Cause, Desk, report_content};
+
+/// Names the cursor and the requests; never changes.
+const CONSUMER: &str = "feedback";
+
+/// Follows the facts.
+pub(crate) struct Follow {
+    desk: Arc<Desk>,
+}
+
+impl Follow {
+    pub(crate) fn new(desk: Arc<Desk>) -> Self {
+        Self { desk }
+    }
+}
+
+#[async_trait]
+impl Reaction for Follow {
+    fn consumer(&self) -> &'static str {
+        CONSUMER
+    }
+
+    fn wants(&self) -> &[&'static str] {
+        &[
+            "report.report_received",
+            "routing.case_routed",
+            "routing.case_dispatched",
+            "routing.result_reported",
+        ]
+    }
+
+    /// The address of a report's sender, the unit's answer.
+    fn opens(&self) -> Option<Purpose> {
+        Some(Purpose::Answer)
+    }
+
+    async fn react(&self, delivered: &Delivered) -> Result<(), Failure> {
+        let event = &delivered.event;
+        let Some(case) = event.case else {
+            return Err(Failure::poison(
+                "no_case",
+                format!("{} without a case", event.kind),
+            ));
+        };
+        let plain = match &delivered.content {
+            Some(Opened::Refused(why)) => {
+                return Err(Failure::Transient(anyhow::anyhow!("content is refused: {why}")));
+            }
+            Some(Opened::Plain(plain)) => Some(plain.as_slice()),
+            Some(Opened::Erased | Opened::NothingSealed) | None => None,
+        };
+        let (mut content, mut words, mut outcome) = (None, None, String::new());
+        let act = if event.is::<ReportReceived>() {
+            content = Some(plain.and_then(report_content).unwrap_or_default());
+            Act::Acknowledge
+        } else if let Some(routed) = event.decode::<CaseRouted>()? {
+            Act::FollowRouting {
+                routing: event.position.0,
+                destination: routed.destination,
+            }
+        } else if let Some(dispatched) = event.decode::<CaseDispatched>()? {
+            Act::TellForwarded {
+                revision: dispatched.revision,
+            }
+        } else if let Some(result) = event.decode::<ResultReported>()? {
+            words = plain
+                .and_then(|p| serde_json::from_slice::<Note>(p).ok())
+                .map(|note| note.text);
+            outcome = result.outcome.to_string();
+            Act::TellResult {
+                revision: result.revision,
+            }
+        } else {
+            return Ok(()); // a later version of a type that this one does not know
+        };
+        let ask = Ask {
+            case,
+            act,
+            actor: Actor::service("feedback"),
+            at: event.recorded_at,
+            words,
+            outcome,
+            cause: Cause::Event {
+                event,
+                consumer: CONSUMER,
+                content,
+            },
+        };
+        match self.desk.handle(&ask).await {
+            Ok(_) => Ok(()),
+            Err(CommandError::Ledger(error)) => Err(error.into()),
+            Err(CommandError::Unreadable(error)) => Err(error.into()),
+            Err(CommandError::UnknownCase) => {
+                Err(Failure::poison("no_report", "the case has no report on record"))
+            }
+            Err(contended @ CommandError::Contended) => Err(Failure::transient(contended)),
+            Err(other) => Err(Failure::poison("rejected", other.to_string())),
+        }
+    }
+}
