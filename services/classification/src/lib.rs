@@ -1,1 +1,60 @@
 //! Decides field, topic, kind, urgency, level and place of a report, or asks for a person.
+
+mod api;
+mod config;
+mod error;
+mod handle;
+mod payload;
+mod policies;
+mod project;
+mod react;
+mod store;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chassis::service::{Host, Life, Service};
+use tonic::service::Routes;
+
+pub use config::Config;
+
+/// The service.
+pub struct Classification;
+
+#[async_trait]
+impl Service for Classification {
+    const NAME: &'static str = "classification";
+    const ABOUT: &'static str = "Decides what a report is about and how urgent it is, or asks for a person.";
+    type Config = Config;
+
+    async fn run(config: Config, life: Life) -> anyhow::Result<()> {
+        run(config, life).await
+    }
+
+    async fn migrate(config: Config) -> anyhow::Result<()> {
+        store::Store::open(config.database()?).await?;
+        Ok(())
+    }
+}
+
+/// Runs classification until the word to stop.
+///
+/// # Errors
+/// A policy, a credential or a database that cannot be used; an address that is taken.
+pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
+    let text = config.policy_text()?;
+    let store = store::Store::open(config.database()?).await?;
+    let mut host = Host::start(Classification::NAME, &config.service, life).await?;
+    let policies = Arc::new(policies::Policies::new(host.ledger.clone()));
+    policies.publish(&text, config.source(), host.clock.now()).await?;
+    let handler = handle::Handler::new(
+        host.ledger.clone(),
+        Arc::clone(&policies),
+        Arc::clone(&host.clock),
+    );
+    let handler = Arc::new(handler);
+    host.reactor(Arc::new(react::Reactor::new(Arc::clone(&handler))));
+    let reviews = host.projector(Arc::new(project::Reviews::new(store.clone())));
+    let api = api::service(handler, store, reviews, host.callers.clone());
+    host.serve(Routes::new(api), axum::Router::new()).await
+}

@@ -1,2 +1,5 @@
-//! Decides field, topic, kind, urgency, level and place of a report, or asks for a person.
-fn main() {}
+//! Classification as a process of its own.
+
+fn main() -> std::process::ExitCode {
+    chassis::service::run_main::<classification::Classification>()
+}

@@ -1,1 +1,72 @@
 //! Names the office and units for a case and puts it before them; hears what they answer.
+
+mod api;
+mod case_file;
+mod config;
+mod desk;
+mod error;
+mod handle;
+mod names;
+mod notices;
+mod payload;
+mod policies;
+mod project;
+mod react;
+mod store;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chassis::service::{Host, Life, Service};
+use tonic::service::Routes;
+
+pub use config::Config;
+
+/// The service.
+pub struct Routing;
+
+#[async_trait]
+impl Service for Routing {
+    const NAME: &'static str = "routing";
+    const ABOUT: &'static str = "Puts each case before the unit that must act, and hears what it answers.";
+    type Config = Config;
+
+    async fn run(config: Config, life: Life) -> anyhow::Result<()> {
+        run(config, life).await
+    }
+
+    async fn migrate(config: Config) -> anyhow::Result<()> {
+        store::Store::open(config.database()?).await?;
+        Ok(())
+    }
+}
+
+/// Runs routing until the word to stop.
+///
+/// # Errors
+/// A policy, a credential or a database that cannot be used; an address that is taken.
+pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
+    let text = config.policy_text()?;
+    let store = store::Store::open(config.database()?).await?;
+    let mut host = Host::start(Routing::NAME, &config.service, life).await?;
+    let policies = Arc::new(policies::Policies::new(host.ledger.clone()));
+    policies.publish(&text, config.source(), host.clock.now()).await?;
+    let handler = Arc::new(handle::Handler::new(
+        host.ledger.clone(),
+        policies,
+        Arc::clone(&host.clock),
+    ));
+    host.reactor(Arc::new(react::Reactor::new(Arc::clone(&handler))));
+    host.reactor(Arc::new(notices::Notices::new(
+        host.ledger.clone(),
+        host.nats.clone(),
+    )));
+    let cases = host.projector(Arc::new(project::Cases::new(store.clone())));
+    let desk = Arc::new(desk::Desk::new(Arc::clone(&handler), host.ledger.clone()));
+    host.task(
+        "desk",
+        desk::listen::run(host.nats.clone(), Arc::clone(&desk), host.shutdown.clone()),
+    );
+    let api = api::service(desk, handler, store, cases, host.callers.clone());
+    host.serve(Routes::new(api), axum::Router::new()).await
+}

@@ -1,2 +1,5 @@
-//! Names the office and units for a case and puts it before them; hears what they answer.
-fn main() {}
+//! Routing as a process of its own.
+
+fn main() -> std::process::ExitCode {
+    chassis::service::run_main::<routing::Routing>()
+}

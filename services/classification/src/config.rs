@@ -1,0 +1,65 @@
+//! What classification is told at start, checked before anything binds.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use chassis::config::{Problem, ServiceConfig, Settings, TelemetryConfig};
+use classification_domain::Policy;
+use classification_domain::policy::BUILT_IN;
+
+/// Classification's configuration: flags, or `HOIAM_*` variables.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct Config {
+    /// What every service is told.
+    #[command(flatten)]
+    pub service: ServiceConfig,
+    /// File with the classification rules (TOML); none: the built-in one. It is published when it differs from the one in force.
+    #[arg(long, env = "HOIAM_CLASSIFICATION_POLICY")]
+    pub policy: Option<PathBuf>,
+}
+
+impl Config {
+    /// The policy's text, checked.
+    pub(crate) fn policy_text(&self) -> anyhow::Result<String> {
+        let text = match &self.policy {
+            None => BUILT_IN.to_owned(),
+            Some(path) => {
+                std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?
+            }
+        };
+        Policy::parse(&text)?;
+        Ok(text)
+    }
+
+    /// Where the policy comes from, as its event says.
+    pub(crate) fn source(&self) -> &'static str {
+        if self.policy.is_some() { "file" } else { "built_in" }
+    }
+
+    /// Address of the read model.
+    pub(crate) fn database(&self) -> anyhow::Result<&str> {
+        let url = self.service.database.as_ref();
+        url.map(chassis::config::Secret::reveal)
+            .context("--database is missing: name the read model, for example sqlite:classification.db")
+    }
+}
+
+impl Settings for Config {
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.service.problems();
+        if self.service.database.is_none() {
+            problems.push(Problem::new(
+                "--database",
+                "is missing: name the read model, for example sqlite:classification.db",
+            ));
+        }
+        if let Err(error) = self.policy_text() {
+            problems.push(Problem::new("--policy", format!("{error:#}")));
+        }
+        problems
+    }
+
+    fn telemetry(&self) -> &TelemetryConfig {
+        &self.service.telemetry
+    }
+}

@@ -1,0 +1,262 @@
+//! From what the rules found, or a person decided, to what is on record.
+
+use std::sync::Arc;
+
+use chassis::consumer::Failure;
+use chassis::ledger::{Append, Expected, LedgerClient, LedgerError, Opened, StreamWrite};
+use classification_domain::{
+    Classification, ClassificationCase, Command, Event, Finding, Reason, Rejection, State, classify,
+};
+use contracts::Recorded;
+use contracts::event::DecodeError;
+use contracts::events::classification::{ReviewDecided, ReviewRequested};
+use contracts::events::report::ReportReceived;
+use contracts::sealed::ReportContent;
+use kernel::taxonomy::{Kind, Urgency};
+use kernel::{Actor, CaseId, Clock, Decider, Position, RequestId, StreamId};
+
+use crate::error::Refusal;
+use crate::payload::{self, Stating};
+use crate::policies::{InForce, Policies};
+
+/// How often a decision is made again because the stream moved.
+const ATTEMPTS: usize = 5;
+
+/// Decides and appends.
+pub(crate) struct Handler {
+    ledger: LedgerClient,
+    policies: Arc<Policies>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A person's decision on a review.
+pub(crate) struct Decision {
+    /// Derived from who sent it and their own id of it.
+    pub(crate) request: RequestId,
+    /// Exactly what they sent, in its one form.
+    pub(crate) sent: Vec<u8>,
+    /// Who decided.
+    pub(crate) by: Actor,
+    /// The case.
+    pub(crate) case: CaseId,
+    /// Why, if the suggestion was changed.
+    pub(crate) words: Option<String>,
+}
+
+/// A case's own stream, as far as it counts for a request.
+struct History {
+    events: Vec<Recorded>,
+}
+
+impl Handler {
+    pub(crate) fn new(ledger: LedgerClient, policies: Arc<Policies>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            ledger,
+            policies,
+            clock,
+        }
+    }
+
+    /// Classifies a report, or asks for a person.
+    pub(crate) async fn classify(
+        &self,
+        cause: &Recorded,
+        received: &ReportReceived,
+        content: Option<&Opened>,
+        consumer: &'static str,
+    ) -> Result<(), Failure> {
+        let Some(case) = cause.case else {
+            return Err(Failure::poison("no_case", "the report belongs to no case"));
+        };
+        let InForce { version, policy } = self.policies.at(cause.position).await?;
+        let read = text_of(content)?;
+        let erased = read.is_none();
+        let mut found = match &read {
+            Some(content) => classify(&policy, &content.text),
+            None => unreadable(),
+        };
+        // What the channel knows (the call dropped) the text cannot show.
+        found.finding.complete &= received.complete;
+        let express = received.express || found.finding.urgency == Urgency::Emergency;
+        let request = RequestId::reaction(cause.id, consumer);
+        let by = Stating {
+            at: cause.recorded_at,
+            erased,
+            review: Position(0),
+            words: None,
+        };
+        // Almost always this is the first word on the case: decide on an empty stream, and read it only if it was not empty.
+        let mut history = History { events: Vec::new() };
+        for _ in 0..ATTEMPTS {
+            let command = Command::Classify {
+                found: found.clone(),
+                policy: version.as_str().to_owned(),
+            };
+            let events = match ClassificationCase::decide(&history.fold()?, command) {
+                Ok(events) if events.is_empty() => return Ok(()),
+                Ok(events) => events,
+                Err(rejection) => {
+                    tracing::debug!(case.id = %case, %rejection, "nothing follows");
+                    return Ok(());
+                }
+            };
+            let write = StreamWrite::new(stream(case), history.expected(), state(events, &by));
+            match self
+                .ledger
+                .append(Append::reaction(cause, consumer, vec![write]).express(express))
+                .await
+            {
+                Ok(_) => return Ok(()),
+                Err(error) if error.is_overtaken() => history = self.history(case, request).await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Failure::transient(anyhow::anyhow!(
+            "the classification of the case keeps moving"
+        )))
+    }
+
+    /// Records what a person decided on the waiting review. The same request again gives the same answer.
+    pub(crate) async fn decide(
+        &self,
+        decision: &Decision,
+        finding: impl Fn(&Finding) -> Finding,
+    ) -> Result<Position, Refusal> {
+        for _ in 0..ATTEMPTS {
+            let history = self.history(decision.case, decision.request).await?;
+            if history.events.is_empty() {
+                return Err(Refusal::UnknownCase);
+            }
+            let state_now = history.fold()?;
+            let (State::InReview(base) | State::Reviewed(base)) = &state_now else {
+                return Err(Rejection::NothingToReview.into());
+            };
+            let command = Command::DecideReview {
+                by: decision.by.clone(),
+                finding: finding(base),
+            };
+            let events = match ClassificationCase::decide(&state_now, command) {
+                Ok(events) => events,
+                Err(Rejection::AlreadyDecided) => {
+                    return Err(history.decided().unwrap_or(Rejection::AlreadyDecided.into()));
+                }
+                Err(rejection) => return Err(rejection.into()),
+            };
+            if events.is_empty() {
+                return Ok(history.last());
+            }
+            let review = history
+                .events
+                .iter()
+                .rev()
+                .find(|event| event.is::<ReviewRequested>());
+            let by = Stating {
+                at: self.clock.now(),
+                erased: false,
+                review: review.map_or(Position(0), |event| event.position),
+                words: decision.words.as_deref(),
+            };
+            let write = StreamWrite::new(stream(decision.case), history.expected(), state(events, &by));
+            let mut append =
+                Append::client(decision.request, &decision.sent, Some(decision.case), vec![write])
+                    .express(true);
+            if let Some(review) = review {
+                append.correlation.clone_from(&review.correlation);
+                append.causation = Some(review.id);
+            }
+            match self.ledger.append(append).await {
+                Ok(appended) => return Ok(appended.position),
+                Err(error) if error.is_overtaken() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Refusal::Unavailable(anyhow::anyhow!(
+            "the classification of the case keeps moving"
+        )))
+    }
+
+    /// The rules in force now.
+    pub(crate) async fn rules(&self) -> Result<InForce, Refusal> {
+        Ok(self.policies.now().await?)
+    }
+
+    /// The case's own stream, as it was before a request of ours that is on record already.
+    async fn history(&self, case: CaseId, before: RequestId) -> Result<History, LedgerError> {
+        let mut events = self.ledger.read_stream(&stream(case)).await?;
+        if let Some(ours) = events.iter().position(|event| event.request == before) {
+            events.truncate(ours);
+        }
+        Ok(History { events })
+    }
+}
+
+impl History {
+    fn fold(&self) -> Result<State, DecodeError> {
+        let mut state = State::default();
+        for recorded in &self.events {
+            if let Some(event) = payload::heard(recorded)? {
+                state = ClassificationCase::evolve(state, &event);
+            }
+        }
+        Ok(state)
+    }
+
+    fn expected(&self) -> Expected {
+        Expected::folded(self.events.last().map_or(0, |event| event.version))
+    }
+
+    fn last(&self) -> Position {
+        self.events.last().map_or(Position(0), |event| event.position)
+    }
+
+    /// Who decided, and when.
+    fn decided(&self) -> Option<Refusal> {
+        let event = self
+            .events
+            .iter()
+            .rev()
+            .find(|event| event.is::<ReviewDecided>())?;
+        Some(Refusal::DecidedBy {
+            by: event.actor.clone(),
+            at: event.recorded_at,
+        })
+    }
+}
+
+fn stream(case: CaseId) -> StreamId {
+    StreamId::new("classification", case.0)
+}
+
+fn state(events: Vec<Event>, by: &Stating<'_>) -> Vec<chassis::ledger::NewEvent> {
+    events
+        .into_iter()
+        .map(|event| payload::stated(event, by))
+        .collect()
+}
+
+/// The text; `None` when it was lawfully erased before it could be read.
+fn text_of(content: Option<&Opened>) -> Result<Option<ReportContent>, Failure> {
+    match content {
+        // The parser's message could quote the text, so it is not passed on.
+        Some(Opened::Plain(plain)) => serde_json::from_slice(plain)
+            .map(Some)
+            .map_err(|_| Failure::poison("undecodable", "the sealed content of the report is none")),
+        Some(Opened::Erased) => Ok(None),
+        Some(Opened::Refused(why)) => Err(Failure::transient(anyhow::anyhow!(
+            "the content may not be opened for classifying: {why}"
+        ))),
+        Some(Opened::NothingSealed) | None => {
+            Err(Failure::poison("no_content", "the report has no sealed content"))
+        }
+    }
+}
+
+/// What is known of a report whose content nobody can read any more.
+fn unreadable() -> Classification {
+    Classification {
+        finding: Finding::nothing(Kind::Unclear, false),
+        confidence: 0,
+        evidence: Vec::new(),
+        reasons: vec![Reason::Unclear],
+    }
+}

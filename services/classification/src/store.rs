@@ -1,0 +1,136 @@
+//! The read model of classification: the reviews that wait. Disposable: truncate and replay.
+
+use kernel::{CaseId, Instant, Position};
+use readmodel::{Database, DatabaseError, Migration};
+use sqlx::Row as _;
+
+use crate::project::NAME;
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    sqlite: include_str!("../migrations/sqlite/0001_reviews.sql"),
+    postgres: include_str!("../migrations/postgres/0001_reviews.sql"),
+}];
+
+/// A review that waits for a person.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Waiting {
+    pub(crate) case: CaseId,
+    /// Of the event that asked for it.
+    pub(crate) position: Position,
+    pub(crate) requested_at: Instant,
+    pub(crate) reasons: Vec<String>,
+    /// Codes of the suggestion; empty where there is none.
+    pub(crate) field: String,
+    pub(crate) topic: String,
+    pub(crate) kind: String,
+    pub(crate) urgency: String,
+    pub(crate) level: u8,
+    /// In thousandths.
+    pub(crate) confidence: u16,
+}
+
+/// What an event changes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Change {
+    /// A person is asked.
+    Requested(Waiting),
+    /// A person decided.
+    Decided(CaseId),
+}
+
+/// The tables. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    database: Database,
+}
+
+impl Store {
+    /// Opens the database and brings it to the present schema.
+    pub(crate) async fn open(url: &str) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            database: Database::open(url, MIGRATIONS).await?,
+        })
+    }
+
+    /// How far the list is.
+    pub(crate) async fn position(&self) -> Result<Position, DatabaseError> {
+        readmodel::position(&self.database, NAME).await
+    }
+
+    /// Applies changes and moves the checkpoint over their batch, all or nothing.
+    pub(crate) async fn apply(
+        &self,
+        changes: &[Change],
+        first: Position,
+        last: Position,
+    ) -> Result<(), DatabaseError> {
+        let mut tx = self.database.begin().await?;
+        readmodel::advance(&mut tx, NAME, first, last).await?;
+        for change in changes {
+            let query = match change {
+                Change::Requested(waiting) => sqlx::query(
+                    "INSERT INTO reviews (case_id, position, requested_at, reasons, field, topic, kind, urgency, level, confidence)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                     ON CONFLICT (case_id) DO NOTHING",
+                )
+                .bind(waiting.case.to_vec())
+                .bind(i64::try_from(waiting.position.0).unwrap_or(i64::MAX))
+                .bind(waiting.requested_at.0)
+                .bind(waiting.reasons.join(","))
+                .bind(waiting.field.clone())
+                .bind(waiting.topic.clone())
+                .bind(waiting.kind.clone())
+                .bind(waiting.urgency.clone())
+                .bind(i64::from(waiting.level))
+                .bind(i64::from(waiting.confidence)),
+                Change::Decided(case) => sqlx::query("DELETE FROM reviews WHERE case_id = $1").bind(case.to_vec()),
+            };
+            query.execute(&mut *tx).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Empties the tables.
+    pub(crate) async fn reset(&self) -> Result<(), DatabaseError> {
+        let mut tx = self.database.begin().await?;
+        sqlx::query("DELETE FROM reviews").execute(&mut *tx).await?;
+        readmodel::forget(&mut tx, NAME).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// What waits: where life may be in danger first, then the oldest.
+    pub(crate) async fn waiting(&self, limit: u32) -> Result<Vec<Waiting>, DatabaseError> {
+        let rows = sqlx::query(
+            "SELECT case_id, position, requested_at, reasons, field, topic, kind, urgency, level, confidence FROM reviews
+             ORDER BY CASE urgency WHEN 'emergency' THEN 0 WHEN 'urgent' THEN 1 ELSE 2 END, position LIMIT $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(self.database.pool())
+        .await?;
+        rows.into_iter().map(|row| Ok(waiting_of(&row)?)).collect()
+    }
+}
+
+fn waiting_of(row: &sqlx::any::AnyRow) -> Result<Waiting, sqlx::Error> {
+    let case: Vec<u8> = row.try_get("case_id")?;
+    let number = |name: &str| row.try_get::<i64, _>(name);
+    let reasons: String = row.try_get("reasons")?;
+    Ok(Waiting {
+        case: CaseId::from_slice(&case)
+            .ok_or_else(|| sqlx::Error::Decode("a case id has 16 bytes".into()))?,
+        position: Position(number("position")?.unsigned_abs()),
+        requested_at: Instant(number("requested_at")?),
+        reasons: reasons
+            .split(',')
+            .filter(|reason| !reason.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        field: row.try_get("field")?,
+        topic: row.try_get("topic")?,
+        kind: row.try_get("kind")?,
+        urgency: row.try_get("urgency")?,
+        level: u8::try_from(number("level")?).unwrap_or_default(),
+        confidence: u16::try_from(number("confidence")?).unwrap_or_default(),
+    })
+}

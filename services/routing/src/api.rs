@@ -1,0 +1,253 @@
+//! Routing over gRPC: the office's orders, and the desk of a unit for its system or its officers.
+
+mod who;
+
+use std::sync::Arc;
+
+use chassis::callers::Callers;
+use chassis::consumer::Waiter;
+use chassis::telemetry::trace;
+use contracts::grpc::routing::routing_server::{Routing, RoutingServer};
+use contracts::grpc::routing::{
+    DispatchRequest, Done, ListCasesReply, ListCasesRequest, ListUnitsReply, ListUnitsRequest, OpenReply,
+    ProgressRequest, ResultRequest, ReturnRequest, Unit, UnitCase, UnitRequest,
+};
+use contracts::wire::DeskRequest;
+use kernel::{CaseId, Position, RequestId};
+use routing_domain::{Command, UnitCode, city_date};
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status};
+use tracing::Instrument;
+
+use crate::desk::{Call, Desk, Verb};
+use crate::error::Refusal;
+use crate::handle::{self, Asked, Handler};
+use crate::names;
+use crate::store::{Row, Store};
+
+/// Most rows of one list.
+const MOST_ROWS: u32 = 1_000;
+/// Rows of a list that asks for no number.
+const SOME_ROWS: u32 = 100;
+
+struct Api {
+    desk: Arc<Desk>,
+    handler: Arc<Handler>,
+    store: Store,
+    cases: Waiter,
+    callers: Callers,
+}
+
+/// The service, to be served.
+pub(crate) fn service(
+    desk: Arc<Desk>,
+    handler: Arc<Handler>,
+    store: Store,
+    cases: Waiter,
+    callers: Callers,
+) -> RoutingServer<impl Routing> {
+    RoutingServer::new(Api {
+        desk,
+        handler,
+        store,
+        cases,
+        callers,
+    })
+}
+
+/// Runs a call as caused by whoever made it.
+async fn traced<T>(metadata: &MetadataMap, work: impl Future<Output = T>) -> T {
+    let traceparent = metadata
+        .get("traceparent")
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let span = tracing::info_span!(names::SPAN_DESK, otel.kind = "server");
+    trace::set_parent(&span, &traceparent);
+    trace::caused_by(traceparent, work.instrument(span)).await
+}
+
+fn done(done: handle::Done) -> Response<Done> {
+    Response::new(Done {
+        position: done.position.0,
+        already: done.already,
+    })
+}
+
+fn case_id(bytes: &[u8]) -> Result<CaseId, Status> {
+    CaseId::from_slice(bytes).ok_or_else(|| Status::invalid_argument("case_id must have 16 bytes"))
+}
+
+impl Api {
+    /// The request of a unit as its desk takes it, after who asks is known to have the right.
+    fn call(&self, metadata: &MetadataMap, on: Option<UnitRequest>, verb: Verb) -> Result<Call, Status> {
+        let on = on.ok_or_else(|| {
+            Status::invalid_argument("`on` is missing: the unit, the case and the revision")
+        })?;
+        let caller = self.callers.authenticate(metadata)?;
+        let (unit, actor) = who::answers(&caller, &on.unit, &on.actor)?;
+        let request = DeskRequest {
+            request_id: on.request_id,
+            case: case_id(&on.case_id)?,
+            revision: on.revision,
+            code: None,
+            text: None,
+            better_unit: None,
+            committed_date: None,
+        };
+        Ok(Call {
+            unit,
+            caller: caller.name,
+            actor,
+            verb,
+            request,
+        })
+    }
+
+    async fn act(&self, metadata: &MetadataMap, call: Call) -> Result<Response<Done>, Status> {
+        Ok(done(traced(metadata, self.desk.act(&call)).await?))
+    }
+}
+
+fn given(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+#[tonic::async_trait]
+impl Routing for Api {
+    async fn dispatch(&self, request: Request<DispatchRequest>) -> Result<Response<Done>, Status> {
+        let (metadata, _, order) = request.into_parts();
+        let caller = self.callers.authenticate(&metadata)?;
+        let actor = who::orders(&caller, &order.actor)?;
+        if !(1..=128).contains(&order.request_id.chars().count()) {
+            return Err(Status::invalid_argument(
+                "request_id must have 1 to 128 characters: your own id of this order",
+            ));
+        }
+        let unit =
+            UnitCode::parse(&order.unit).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let case = case_id(&order.case_id)?;
+        let asked = Asked {
+            request: RequestId::client(&format!("routing/{}/dispatch", caller.name), &order.request_id),
+            sent: format!("{case} {unit} {actor}").into_bytes(),
+            actor,
+            case,
+            words: None,
+        };
+        let ordering = self.handler.command(&asked, |on| {
+            Ok(Command::DispatchOnOrder {
+                unit: unit.clone(),
+                standing: on.standing(&unit),
+            })
+        });
+        Ok(done(traced(&metadata, ordering).await?))
+    }
+
+    async fn list_cases(
+        &self,
+        request: Request<ListCasesRequest>,
+    ) -> Result<Response<ListCasesReply>, Status> {
+        let caller = self.callers.authenticate(request.metadata())?;
+        let request = request.into_inner();
+        let unit = who::reads(&caller, &request.unit)?;
+        // Not there after a second: the answer says how far it is, and the page that it is still being processed.
+        self.cases.reached(Position(request.at_least)).await;
+        let position = self.cases.position().0;
+        let limit = if request.limit == 0 {
+            SOME_ROWS
+        } else {
+            request.limit.min(MOST_ROWS)
+        };
+        let rows = self.store.list(unit.as_ref().map(UnitCode::as_str), limit).await;
+        let rows = rows.map_err(|error| Refusal::Unavailable(error.into()))?;
+        Ok(Response::new(ListCasesReply {
+            cases: rows.into_iter().map(unit_case).collect(),
+            position,
+        }))
+    }
+
+    async fn open(&self, request: Request<UnitRequest>) -> Result<Response<OpenReply>, Status> {
+        let (metadata, _, on) = request.into_parts();
+        let call = self.call(&metadata, Some(on), Verb::Open)?;
+        let content = traced(&metadata, self.desk.open(&call)).await?;
+        let place = content.report.place;
+        let mut reply = OpenReply {
+            text: content.report.text,
+            address: place.address.unwrap_or_default(),
+            latitude: place.latitude,
+            longitude: place.longitude,
+            position: content.position.0,
+            ..OpenReply::default()
+        };
+        if let Some(finding) = content.finding {
+            reply.field = finding.field.map(|x| x.code().to_owned()).unwrap_or_default();
+            reply.topic = finding.topic.map(|x| x.code().to_owned()).unwrap_or_default();
+            reply.kind = finding.kind.code().to_owned();
+            reply.urgency = finding.urgency.code().to_owned();
+            reply.level = u32::from(finding.level.get());
+        }
+        Ok(Response::new(reply))
+    }
+
+    async fn accept(&self, request: Request<UnitRequest>) -> Result<Response<Done>, Status> {
+        let (metadata, _, on) = request.into_parts();
+        let call = self.call(&metadata, Some(on), Verb::Accept)?;
+        self.act(&metadata, call).await
+    }
+
+    async fn r#return(&self, request: Request<ReturnRequest>) -> Result<Response<Done>, Status> {
+        let (metadata, _, back) = request.into_parts();
+        let mut call = self.call(&metadata, back.on, Verb::Return)?;
+        call.request.code = given(back.reason_code);
+        call.request.text = given(back.reason);
+        call.request.better_unit = given(back.better_unit);
+        self.act(&metadata, call).await
+    }
+
+    async fn report_progress(&self, request: Request<ProgressRequest>) -> Result<Response<Done>, Status> {
+        let (metadata, _, progress) = request.into_parts();
+        let mut call = self.call(&metadata, progress.on, Verb::Progress)?;
+        call.request.text = given(progress.text);
+        call.request.committed_date = given(progress.committed_date);
+        self.act(&metadata, call).await
+    }
+
+    async fn report_result(&self, request: Request<ResultRequest>) -> Result<Response<Done>, Status> {
+        let (metadata, _, result) = request.into_parts();
+        let mut call = self.call(&metadata, result.on, Verb::Result)?;
+        call.request.code = given(result.outcome);
+        call.request.text = given(result.text);
+        self.act(&metadata, call).await
+    }
+
+    async fn list_units(
+        &self,
+        request: Request<ListUnitsRequest>,
+    ) -> Result<Response<ListUnitsReply>, Status> {
+        self.callers.authenticate(request.metadata())?;
+        let (policy, now) = self.handler.present().await?;
+        let units = policy
+            .units_on(city_date(now))
+            .map(|unit| Unit {
+                code: unit.code.to_string(),
+                name: unit.vi.clone(),
+            })
+            .collect();
+        Ok(Response::new(ListUnitsReply { units }))
+    }
+}
+
+fn unit_case(row: Row) -> UnitCase {
+    UnitCase {
+        case_id: row.case.to_vec().into(),
+        code: row.code,
+        unit: row.unit,
+        revision: row.revision,
+        state: row.state,
+        office: row.office,
+        topic: row.topic,
+        urgency: row.urgency,
+        level: row.level,
+        dispatched_at: row.dispatched_at,
+    }
+}

@@ -1,0 +1,252 @@
+//! From a command to what is on record: read the case, decide, append; and again when the case moved in between.
+
+use std::sync::Arc;
+
+use chassis::consumer::Failure;
+use chassis::ledger::{Append, LedgerClient, LedgerError, StreamWrite};
+use contracts::Recorded;
+use kernel::{Actor, CaseId, Clock, Decider, Position, RequestId};
+use routing_domain::{Case, Command, Event, Policy, Routing, Standing, UnitCode, city_date};
+
+use crate::case_file::CaseFile;
+use crate::error::Refusal;
+use crate::payload::{self, Stating};
+use crate::policies::{InForce, Policies};
+
+/// How often a decision is made again because the case moved, before its maker is told to wait.
+const ATTEMPTS: usize = 8;
+
+/// Decides and appends.
+pub(crate) struct Handler {
+    ledger: LedgerClient,
+    policies: Arc<Policies>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What a person or a unit asks for.
+pub(crate) struct Asked {
+    /// Derived from who asks, what, and their own id of it.
+    pub(crate) request: RequestId,
+    /// Exactly what they sent, in its one form.
+    pub(crate) sent: Vec<u8>,
+    /// Who is answerable.
+    pub(crate) actor: Actor,
+    /// The case.
+    pub(crate) case: CaseId,
+    /// What they typed.
+    pub(crate) words: Option<String>,
+}
+
+/// It is on record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// Where.
+    pub(crate) position: Position,
+    /// Whether it was before.
+    pub(crate) already: bool,
+}
+
+/// What a command is made from: the case, the policy, and how codes of units stand today and on the day of the report.
+pub(crate) struct Desktop<'a> {
+    /// The fold.
+    pub(crate) case: &'a Case,
+    /// The facts.
+    pub(crate) file: &'a CaseFile,
+    policy: &'a Policy,
+    at: kernel::Instant,
+}
+
+impl Desktop<'_> {
+    /// How a code stands: on the day of the report (what was proposed then may be ordered still), or on the day of the act.
+    pub(crate) fn standing(&self, unit: &UnitCode) -> Standing {
+        let report = self.case.routed().map(|routed| routed.inputs.date);
+        let dates: Vec<_> = report.into_iter().chain([city_date(self.at)]).collect();
+        self.policy.standing(unit, &dates)
+    }
+
+    /// Who has the tasks of a unit on the day of the act.
+    pub(crate) fn in_force(&self, unit: &UnitCode) -> Option<UnitCode> {
+        self.policy
+            .in_force(unit, city_date(self.at))
+            .map(|unit| unit.code.clone())
+    }
+
+    /// What the policy says of the report, by its own date.
+    pub(crate) fn route(&self) -> Result<Option<routing_domain::Routed>, Failure> {
+        let facts = self.file.facts()?;
+        let date = self.file.report().map(|report| city_date(report.occurred_at));
+        Ok(facts
+            .zip(date)
+            .map(|(facts, date)| self.policy.route(&facts, date)))
+    }
+}
+
+impl Handler {
+    pub(crate) fn new(ledger: LedgerClient, policies: Arc<Policies>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            ledger,
+            policies,
+            clock,
+        }
+    }
+
+    /// Carries out what follows from an event. `command` gives `None` where nothing does.
+    pub(crate) async fn react(
+        &self,
+        cause: &Recorded,
+        consumer: &'static str,
+        command: impl Fn(&Desktop<'_>) -> Result<Option<Command>, Failure>,
+    ) -> Result<(), Failure> {
+        let Some(case) = cause.case else {
+            return Err(Failure::poison("no_case", "the event belongs to no case"));
+        };
+        let request = RequestId::reaction(cause.id, consumer);
+        let InForce { version, policy } = self.policies.at(cause.position).await?;
+        let mut overtaken = None;
+        for _ in 0..ATTEMPTS {
+            let file = CaseFile::read(&self.ledger, case, Some(request)).await?;
+            let state = file.fold()?;
+            // Deterministic: the time of a reaction is the time its cause was recorded.
+            let desktop = Desktop {
+                case: &state,
+                file: &file,
+                policy: &policy,
+                at: cause.recorded_at,
+            };
+            let Some(command) = command(&desktop)? else {
+                return Ok(());
+            };
+            let events = match Routing::decide(&state, command) {
+                Ok(events) => events,
+                Err(rejection) => {
+                    tracing::debug!(case.id = %case, rejection = rejection.code(), "nothing follows");
+                    return Ok(());
+                }
+            };
+            let by = Stating {
+                actor: &Actor::service("routing"),
+                at: cause.recorded_at,
+                policy: &version,
+                words: None,
+            };
+            let Some(write) = write(&file, &events, &by) else {
+                return Ok(());
+            };
+            let append = Append::reaction(cause, consumer, vec![write]).express(express(&state, &events));
+            match self.ledger.append(guarded(append, &file, &events)).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.is_overtaken() => overtaken = Some(error),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(still_moving(overtaken).into())
+    }
+
+    /// Carries out what a person or a unit asks for. The same request again gives the same answer.
+    pub(crate) async fn command(
+        &self,
+        asked: &Asked,
+        command: impl Fn(&Desktop<'_>) -> Result<Command, Refusal>,
+    ) -> Result<Done, Refusal> {
+        let InForce { version, policy } = self.policies.now().await?;
+        let mut overtaken = None;
+        for _ in 0..ATTEMPTS {
+            let file = CaseFile::read(&self.ledger, asked.case, Some(asked.request)).await?;
+            if file.is_empty() {
+                return Err(Refusal::UnknownCase);
+            }
+            let state = file.fold()?;
+            let at = self.clock.now();
+            let desktop = Desktop {
+                case: &state,
+                file: &file,
+                policy: &policy,
+                at,
+            };
+            let events = Routing::decide(&state, command(&desktop)?)?;
+            let by = Stating {
+                actor: &asked.actor,
+                at,
+                policy: &version,
+                words: asked.words.as_deref(),
+            };
+            let Some(write) = write(&file, &events, &by) else {
+                let position = file.last_own().map_or(Position(0), |e| e.position);
+                return Ok(Done {
+                    position,
+                    already: true,
+                });
+            };
+            let mut append =
+                Append::client(asked.request, &asked.sent, Some(asked.case), vec![write]).express(true);
+            if let Some(correlation) = file.correlation() {
+                append.correlation = correlation.to_owned();
+            }
+            match self.ledger.append(append.unless(file.guard())).await {
+                Ok(appended) => {
+                    return Ok(Done {
+                        position: appended.position,
+                        already: appended.already,
+                    });
+                }
+                Err(error) if error.is_overtaken() => overtaken = Some(error),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(still_moving(overtaken).into())
+    }
+
+    /// The case as it stands, for reading.
+    pub(crate) async fn look(&self, case: CaseId) -> Result<(CaseFile, Case), Refusal> {
+        let file = CaseFile::read(&self.ledger, case, None).await?;
+        if file.is_empty() {
+            return Err(Refusal::UnknownCase);
+        }
+        let state = file.fold()?;
+        Ok((file, state))
+    }
+
+    /// The policy in force and the present instant.
+    pub(crate) async fn present(&self) -> Result<(Arc<Policy>, kernel::Instant), Refusal> {
+        Ok((self.policies.now().await?.policy, self.clock.now()))
+    }
+}
+
+fn write(file: &CaseFile, events: &[Event], by: &Stating<'_>) -> Option<StreamWrite> {
+    let stated: Vec<_> = events
+        .iter()
+        .filter_map(|event| payload::stated(event, by))
+        .collect();
+    (!stated.is_empty()).then(|| StreamWrite::new(file.stream(), file.expected(), stated))
+}
+
+/// Dispatching spans services: what was decided on must still be so when it is stored.
+fn guarded(append: Append, file: &CaseFile, events: &[Event]) -> Append {
+    let dispatches = events
+        .iter()
+        .any(|event| matches!(event, Event::CaseDispatched { .. }));
+    if dispatches {
+        append.unless(file.guard())
+    } else {
+        append
+    }
+}
+
+fn express(state: &Case, events: &[Event]) -> bool {
+    let routed = events.iter().find_map(|event| {
+        if let Event::CaseRouted(routed) = event {
+            Some(routed)
+        } else {
+            None
+        }
+    });
+    routed
+        .or(state.routed())
+        .is_some_and(|routed| routed.inputs.facts.emergency())
+}
+
+fn still_moving(last: Option<LedgerError>) -> LedgerError {
+    last.unwrap_or(LedgerError::Unavailable {
+        why: "the case keeps moving".to_owned(),
+    })
+}
