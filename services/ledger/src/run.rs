@@ -71,13 +71,23 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let writing = tokio::spawn(writing.run(stop_writing.clone()));
     let (status, relay) = watch::channel(RelayStatus::default());
     let stop_relaying = life.shutdown.child_token();
-    let relaying = tokio::spawn(crate::relay::run(
-        store.clone(),
-        config.broker.clone(),
-        StreamSettings::one_server(config.shards),
-        status,
-        stop_relaying.clone(),
-    ));
+    let relaying = if config.no_relay {
+        status.send_replace(RelayStatus {
+            relayed: 0,
+            state: "off".to_owned(),
+        });
+        None
+    } else {
+        let settings = StreamSettings::one_server(config.shards);
+        let relaying = crate::relay::run(
+            store.clone(),
+            config.broker.clone(),
+            settings,
+            status,
+            stop_relaying.clone(),
+        );
+        Some(tokio::spawn(relaying))
+    };
     let api = Api {
         store: store.clone(),
         writer,
@@ -98,11 +108,14 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     )
     .await;
     stop_relaying.cancel();
-    relaying.await.context("the relay panicked")?;
+    let relayed = match relaying {
+        Some(relaying) => relaying.await.context("the relay panicked"),
+        None => Ok(()),
+    };
     // Calls are over; what the writer has taken it finishes.
     stop_writing.cancel();
     let written = writing.await.context("the writer panicked");
     store.close().await;
     vault.close().await;
-    served.and(written)
+    served.and(relayed).and(written)
 }

@@ -203,15 +203,24 @@ impl Vault {
         if owners.is_empty() {
             return Ok(HashMap::new());
         }
+        let mut fresh = HashMap::with_capacity(owners.len());
         let mut wrapped = Vec::with_capacity(owners.len());
         for owner in owners {
-            wrapped.push((
-                *owner,
-                wrap(&self.kek, owner.as_bytes(), &Zeroizing::new(randomness()?))?,
-            ));
+            let key = Zeroizing::new(randomness()?);
+            wrapped.push((*owner, wrap(&self.kek, owner.as_bytes(), &key)?));
+            fresh.insert(*owner, Arc::new(DataKey(key)));
         }
-        self.store.create(&wrapped, now).await?;
-        self.lookup(owners).await
+        let mut keys = HashMap::with_capacity(owners.len());
+        for owner in self.store.create(&wrapped, now).await? {
+            if let Some(key) = fresh.remove(&owner) {
+                self.cache().put(owner, Arc::clone(&key));
+                keys.insert(owner, KeyState::Key(key));
+            }
+        }
+        // Whoever is left got a key from another instance in between: theirs stands.
+        let others: Vec<Uuid> = fresh.into_keys().collect();
+        keys.extend(self.lookup(&others).await?);
+        Ok(keys)
     }
 
     /// Seals content for an event whose envelope is decided.

@@ -46,9 +46,9 @@ pub(super) fn stream(
 
 /// The events of one case.
 pub(super) fn case(store: Store, request: wire::ReadCaseRequest) -> Result<Answers<wire::Event>, Refused> {
-    let case = id("case_id", &request.case_id)?;
+    let wire::ReadCaseRequest { case_id, mut from } = request;
+    let case = id("case_id", &case_id)?;
     Ok(answers(async move |to| {
-        let mut from = request.from;
         loop {
             let events = store.read_case(case, from, CHUNK).await?;
             let Some(last) = events.last().map(|event| event.position) else {

@@ -45,17 +45,17 @@ impl KeyStore {
                 query.build_query_as().persistent(false).fetch_all(pool).await?
             });
             for (owner, wrapped) in rows {
-                let owner = Uuid::from_slice(&owner)
-                    .map_err(|_| StoreError::Damaged("an owner of a key is not an id"))?;
+                let owner = id(&owner)?;
                 found.insert(owner, wrapped);
             }
         }
         Ok(found)
     }
 
-    /// Stores new keys durably. An owner that has one already keeps it: look up afterwards which it is.
-    pub(crate) async fn create(&self, keys: &[(Uuid, Vec<u8>)], now: i64) -> Result<(), StoreError> {
+    /// Stores new keys durably and gives the owners for whom it did. An owner that has one already keeps it.
+    pub(crate) async fn create(&self, keys: &[(Uuid, Vec<u8>)], now: i64) -> Result<Vec<Uuid>, StoreError> {
         self.write(async |conn| {
+            let mut created = Vec::with_capacity(keys.len());
             on!(Conn: conn, conn, Db => {
                 sqlx::raw_sql("BEGIN").execute(&mut *conn).await?;
                 for keys in keys.chunks(CHUNK) {
@@ -64,12 +64,16 @@ impl KeyStore {
                     query.push_values(keys, |mut row, (owner, wrapped)| {
                         row.push_bind(blob(*owner)).push_bind(wrapped.clone()).push_bind(now);
                     });
-                    query.push(" ON CONFLICT (owner) DO NOTHING");
-                    query.build().persistent(false).execute(&mut *conn).await?;
+                    query.push(" ON CONFLICT (owner) DO NOTHING RETURNING owner");
+                    let owners: Vec<Vec<u8>> =
+                        query.build_query_scalar().persistent(keys.len() <= 8).fetch_all(&mut *conn).await?;
+                    for owner in owners {
+                        created.push(id(&owner)?);
+                    }
                 }
                 sqlx::raw_sql("COMMIT").execute(&mut *conn).await?;
-                Ok(())
-            })
+            });
+            Ok(created)
         })
         .await
     }
@@ -119,4 +123,8 @@ impl KeyStore {
             Engine::Postgres(_) => format!("keys.{name}"),
         }
     }
+}
+
+fn id(owner: &[u8]) -> Result<Uuid, StoreError> {
+    Uuid::from_slice(owner).map_err(|_| StoreError::Damaged("an owner of a key is not an id"))
 }

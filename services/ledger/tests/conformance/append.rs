@@ -11,7 +11,7 @@ use wire::stream_append::Expected;
 
 use crate::world::{START, World, event, everything, id, reason, request, simple, to_stream};
 
-pub async fn positions_are_dense_and_versions_count_within_a_stream(world: World) {
+pub(crate) async fn positions_are_dense_and_versions_count_within_a_stream(world: World) {
     let mut client = world.client("routing").await;
     let (case, other) = (Uuid::new_v4(), Uuid::new_v4());
     let first = request(
@@ -46,7 +46,7 @@ pub async fn positions_are_dense_and_versions_count_within_a_stream(world: World
     );
 }
 
-pub async fn a_repeated_reaction_gets_the_first_answer_whatever_it_computed(world: World) {
+pub(crate) async fn a_repeated_reaction_gets_the_first_answer_whatever_it_computed(world: World) {
     let mut client = world.client("routing").await;
     let (request_id, case) = (Uuid::new_v4(), Uuid::new_v4());
     let first = client
@@ -74,7 +74,9 @@ pub async fn a_repeated_reaction_gets_the_first_answer_whatever_it_computed(worl
     assert_eq!(everything(&mut client).await.len(), 1);
 }
 
-pub async fn a_client_who_sends_the_same_again_gets_the_same_and_with_other_content_is_refused(world: World) {
+pub(crate) async fn a_client_who_sends_the_same_again_gets_the_same_and_with_other_content_is_refused(
+    world: World,
+) {
     let mut client = world.client("routing").await;
     let by_client = |sent: u8, request: wire::AppendRequest| {
         let origin = wire::append_request::Origin::Client(wire::Client {
@@ -105,10 +107,10 @@ pub async fn a_client_who_sends_the_same_again_gets_the_same_and_with_other_cont
     );
     let refused = client.append(by_client(2, request.clone())).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::AlreadyExists);
-    assert!(matches!(reason(refused), Reason::RequestIdReused(_)));
+    assert!(matches!(reason(&refused), Reason::RequestIdReused(_)));
 }
 
-pub async fn the_same_request_sent_a_hundred_times_at_once_is_stored_once(world: World) {
+pub(crate) async fn the_same_request_sent_a_hundred_times_at_once_is_stored_once(world: World) {
     let client = world.client("routing").await;
     let request = simple(Uuid::new_v4());
     let sends = (0..100).map(|_| {
@@ -124,7 +126,7 @@ pub async fn the_same_request_sent_a_hundred_times_at_once_is_stored_once(world:
     );
 }
 
-pub async fn a_wrong_expected_version_is_refused_with_the_version_now(world: World) {
+pub(crate) async fn a_wrong_expected_version_is_refused_with_the_version_now(world: World) {
     let mut client = world.client("routing").await;
     let case = Uuid::new_v4();
     let expecting = |expected| {
@@ -144,11 +146,11 @@ pub async fn a_wrong_expected_version_is_refused_with_the_version_now(world: Wor
             stream_id: id(case),
             actual: 2,
         };
-        assert_eq!(reason(refused), Reason::WrongExpectedVersion(wrong));
+        assert_eq!(reason(&refused), Reason::WrongExpectedVersion(wrong));
     }
 }
 
-pub async fn a_case_that_moved_refuses_what_was_decided_before(world: World) {
+pub(crate) async fn a_case_that_moved_refuses_what_was_decided_before(world: World) {
     let mut client = world.client("routing").await;
     let case = Uuid::new_v4();
     client.append(simple(case)).await.unwrap();
@@ -168,7 +170,7 @@ pub async fn a_case_that_moved_refuses_what_was_decided_before(world: World) {
     client.append(guarded(2, &[])).await.unwrap();
     for request in [guarded(1, &[]), guarded(0, &["feedback", "routing"])] {
         let after = request.unless[0].after;
-        let refused = reason(client.append(request).await.unwrap_err());
+        let refused = reason(&client.append(request).await.unwrap_err());
         let moved = wire::CaseMoved {
             position: after + 1,
             r#type: "routing.case_routed.v1".to_owned(),
@@ -184,7 +186,7 @@ pub async fn a_case_that_moved_refuses_what_was_decided_before(world: World) {
     assert_eq!(passed.iter().filter(|it| **it).count(), 1);
 }
 
-pub async fn streams_of_one_request_are_stored_together_or_not_at_all(world: World) {
+pub(crate) async fn streams_of_one_request_are_stored_together_or_not_at_all(world: World) {
     let mut client = world.client("routing").await;
     let (case, a, b) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
     let both = |expected| {
@@ -213,7 +215,7 @@ pub async fn streams_of_one_request_are_stored_together_or_not_at_all(world: Wor
     assert_eq!(streams, [(1, id(a), 1), (2, id(b), 1)]);
 }
 
-pub async fn a_refused_request_does_not_fail_its_neighbours(world: World) {
+pub(crate) async fn a_refused_request_does_not_fail_its_neighbours(world: World) {
     let mut client = world.client("routing").await;
     let case = Uuid::new_v4();
     let requests: Vec<wire::AppendRequest> = (0..300)
@@ -257,7 +259,7 @@ pub async fn a_refused_request_does_not_fail_its_neighbours(world: World) {
     assert_eq!(positions, (1..=100).collect::<Vec<_>>());
 }
 
-pub async fn an_append_of_no_events_is_answered_with_the_head_and_leaves_nothing(world: World) {
+pub(crate) async fn an_append_of_no_events_is_answered_with_the_head_and_leaves_nothing(world: World) {
     let mut client = world.client("routing").await;
     client.append(simple(Uuid::new_v4())).await.unwrap();
     let (request_id, case) = (Uuid::new_v4(), Uuid::new_v4());
@@ -278,7 +280,7 @@ pub async fn an_append_of_no_events_is_answered_with_the_head_and_leaves_nothing
     assert!(!client.append(later).await.unwrap().into_inner().already);
 }
 
-pub async fn what_is_over_a_limit_or_malformed_is_refused_by_name(world: World) {
+pub(crate) async fn what_is_over_a_limit_or_malformed_is_refused_by_name(world: World) {
     type Spoil = fn(&mut wire::AppendRequest);
     let too_large: [(&str, Spoil); 5] = [
         ("the data of an event", |it| {
@@ -328,7 +330,7 @@ pub async fn what_is_over_a_limit_or_malformed_is_refused_by_name(world: World) 
     for (what, spoil) in too_large {
         let mut request = simple(Uuid::new_v4());
         spoil(&mut request);
-        let Reason::TooLarge(refused) = reason(client.append(request).await.unwrap_err()) else {
+        let Reason::TooLarge(refused) = reason(&client.append(request).await.unwrap_err()) else {
             panic!("{what}")
         };
         assert_eq!(refused.what, what);
@@ -340,7 +342,7 @@ pub async fn what_is_over_a_limit_or_malformed_is_refused_by_name(world: World) 
         let refused = client.append(request).await.unwrap_err();
         assert_eq!(refused.code(), tonic::Code::InvalidArgument);
         assert_eq!(
-            reason(refused),
+            reason(&refused),
             Reason::Invalid(wire::Invalid {
                 field: field.to_owned()
             })
@@ -354,7 +356,7 @@ pub async fn what_is_over_a_limit_or_malformed_is_refused_by_name(world: World) 
     client.append(request).await.unwrap();
 }
 
-pub async fn only_the_owner_of_a_category_appends_to_it(world: World) {
+pub(crate) async fn only_the_owner_of_a_category_appends_to_it(world: World) {
     for (caller, category) in [
         ("gateway", "routing"),
         ("routing", "report"),
@@ -369,7 +371,7 @@ pub async fn only_the_owner_of_a_category_appends_to_it(world: World) {
             category: category.to_owned(),
             caller: caller.to_owned(),
         };
-        assert_eq!(reason(refused), Reason::ForeignCategory(foreign));
+        assert_eq!(reason(&refused), Reason::ForeignCategory(foreign));
     }
     let unknown = world
         .client("somebody")
@@ -380,7 +382,7 @@ pub async fn only_the_owner_of_a_category_appends_to_it(world: World) {
     assert_eq!(unknown.code(), tonic::Code::Unauthenticated);
 }
 
-pub async fn recorded_time_never_goes_back_when_the_clock_does(world: World) {
+pub(crate) async fn recorded_time_never_goes_back_when_the_clock_does(world: World) {
     let mut client = world.client("routing").await;
     let mut times = Vec::new();
     for now in [START + 5, START + 2, START + 9] {

@@ -62,10 +62,57 @@ async fn survives(mut world: World, fail_point: &str, stored: usize) {
     assert_eq!(everything(&mut client).await.len(), 4);
 }
 
-pub async fn a_death_before_the_commit_leaves_nothing_and_the_request_may_be_sent_again(world: World) {
+pub(crate) async fn a_death_before_the_commit_leaves_nothing_and_the_request_may_be_sent_again(world: World) {
     survives(world, "ledger.before_commit:3", 2).await;
 }
 
-pub async fn a_death_after_the_commit_leaves_everything_and_the_request_is_answered_again(world: World) {
+pub(crate) async fn a_death_after_the_commit_leaves_everything_and_the_request_is_answered_again(
+    world: World,
+) {
     survives(world, "ledger.after_commit_before_reply:3", 3).await;
+}
+
+/// Whoever is told to try again sends the same id again: however often the server dies, each request is there once.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_dies_three_times_while_eight_write_and_each_request_is_there_once() {
+    const WRITERS: usize = 8;
+    const EACH: usize = 60;
+    let mut world = World::postgres().await;
+    let mut writers = Vec::new();
+    for _ in 0..WRITERS {
+        let mut client = world.client("routing").await;
+        writers.push(tokio::spawn(async move {
+            for _ in 0..EACH {
+                let request = simple(Uuid::new_v4());
+                while let Err(status) = client.append(request.clone()).await {
+                    assert_eq!(status.code(), tonic::Code::Unavailable);
+                    tokio::task::yield_now().await;
+                }
+            }
+        }));
+    }
+    let mut client = world.client("routing").await;
+    for quarter in 1..4 {
+        let at_least = (WRITERS * EACH / 4 * quarter) as u64;
+        while !client
+            .head(wire::HeadRequest { at_least })
+            .await
+            .is_ok_and(|head| head.get_ref().position >= at_least)
+        {}
+        world
+            .postgres
+            .as_mut()
+            .unwrap()
+            .crash_and_restart()
+            .await
+            .unwrap();
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let events = everything(&mut client).await;
+    let positions: Vec<u64> = events.iter().map(|it| it.position).collect();
+    assert_eq!(positions, (1..=(WRITERS * EACH) as u64).collect::<Vec<_>>());
+    let requests: std::collections::HashSet<_> = events.iter().map(|it| it.request_id.clone()).collect();
+    assert_eq!(requests.len(), WRITERS * EACH);
 }

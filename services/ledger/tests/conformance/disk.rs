@@ -19,7 +19,7 @@ fn sealed() -> wire::AppendRequest {
     request
 }
 
-pub async fn what_a_person_typed_is_nowhere_on_disk(mut world: World) {
+pub(crate) async fn what_a_person_typed_is_nowhere_on_disk(mut world: World) {
     let mut client = world.client("routing").await;
     for _ in 0..20 {
         client.append(sealed()).await.unwrap();
@@ -62,7 +62,7 @@ fn count(folder: &Path, wanted: &[u8]) -> usize {
     found
 }
 
-pub async fn no_statement_changes_or_removes_an_event(world: World) {
+pub(crate) async fn no_statement_changes_or_removes_an_event(world: World) {
     let mut client = world.client("routing").await;
     client.append(sealed()).await.unwrap();
     let before = everything(&mut client).await;
@@ -99,7 +99,7 @@ pub async fn no_statement_changes_or_removes_an_event(world: World) {
     assert_eq!(reply.contents[0].outcome, Some(Outcome::Erased(true)));
 }
 
-pub async fn a_restart_goes_on_where_it_was(mut world: World) {
+pub(crate) async fn a_restart_goes_on_where_it_was(mut world: World) {
     let mut client = world.client("routing").await;
     let request = sealed();
     let first = client.append(request.clone()).await.unwrap().into_inner();
@@ -139,14 +139,14 @@ pub async fn a_restart_goes_on_where_it_was(mut world: World) {
     }
 }
 
-pub async fn a_second_ledger_on_the_same_database_does_not_write(mut world: World) {
+pub(crate) async fn a_second_ledger_on_the_same_database_does_not_write(mut world: World) {
     let mut client = world.client("routing").await;
     client.append(simple(Uuid::new_v4())).await.unwrap();
     let (address, (shutdown, task)) = run(world.config.clone(), Arc::clone(&world.clock)).await;
     let mut second = connect(&address, "routing").await;
     let refused = second.append(simple(Uuid::new_v4())).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unavailable);
-    assert!(matches!(reason(refused), Reason::NotLeader(_)));
+    assert!(matches!(reason(&refused), Reason::NotLeader(_)));
     // It reads, and sees what the first writes.
     client.append(simple(Uuid::new_v4())).await.unwrap();
     while second
@@ -172,7 +172,7 @@ pub async fn a_second_ledger_on_the_same_database_does_not_write(mut world: Worl
     task.await.unwrap().unwrap();
 }
 
-pub async fn another_key_encryption_key_is_refused_at_the_start(mut world: World) {
+pub(crate) async fn another_key_encryption_key_is_refused_at_the_start(mut world: World) {
     world.stop().await;
     let other = world.folder.path().join("other-kek");
     ledger::vault::create_kek_file(&other).unwrap();

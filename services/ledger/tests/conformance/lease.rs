@@ -27,7 +27,7 @@ fn save(holder: &str, fence: u64, position: u64) -> wire::SaveCursorRequest {
     }
 }
 
-pub async fn a_lease_is_held_by_one_and_its_fence_guards_the_cursor(mut world: World) {
+pub(crate) async fn a_lease_is_held_by_one_and_its_fence_guards_the_cursor(mut world: World) {
     let mut client = world.client("routing").await;
     for _ in 0..3 {
         client.append(simple(Uuid::new_v4())).await.unwrap();
@@ -56,7 +56,7 @@ pub async fn a_lease_is_held_by_one_and_its_fence_guards_the_cursor(mut world: W
     );
     let refused = client.save_cursor(save("a", 1, 4)).await.unwrap_err();
     assert_eq!(
-        reason(refused),
+        reason(&refused),
         Reason::Invalid(wire::Invalid {
             field: "position".to_owned()
         })
@@ -66,7 +66,7 @@ pub async fn a_lease_is_held_by_one_and_its_fence_guards_the_cursor(mut world: W
     world.clock.advance(5_000_000);
     let lease = client.take_lease(take("b")).await.unwrap().into_inner();
     assert_eq!((lease.held, lease.fence, lease.position), (true, 2, 2));
-    let refused = reason(client.save_cursor(save("a", 1, 3)).await.unwrap_err());
+    let refused = reason(&client.save_cursor(save("a", 1, 3)).await.unwrap_err());
     assert_eq!(refused, Reason::LeaseLost(wire::LeaseLost { fence: 2 }));
     assert_eq!(
         client

@@ -1,4 +1,9 @@
 //! What a ledger must do, through gRPC, on both engines: each scenario runs on SQLite and on PostgreSQL.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "scenarios are test code in functions of their own; measurements print"
+)]
 
 mod append;
 mod crash;
@@ -6,6 +11,7 @@ mod disk;
 mod lease;
 mod open;
 mod read;
+mod throughput;
 mod world;
 
 macro_rules! on_both_engines {

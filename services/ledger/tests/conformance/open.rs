@@ -31,7 +31,7 @@ fn outcomes(reply: wire::OpenContentReply) -> Vec<(u64, Outcome)> {
         .collect()
 }
 
-pub async fn content_opens_for_a_purpose_the_caller_has_and_for_no_other(world: World) {
+pub(crate) async fn content_opens_for_a_purpose_the_caller_has_and_for_no_other(world: World) {
     let mut client = world.client("routing").await;
     client
         .append(sealed(Uuid::new_v4(), "hố ga mất nắp"))
@@ -69,10 +69,10 @@ pub async fn content_opens_for_a_purpose_the_caller_has_and_for_no_other(world: 
         .open_content(open(wire::Purpose::Unspecified, &[1]))
         .await
         .unwrap_err();
-    assert!(matches!(reason(refused), Reason::Invalid(_)));
+    assert!(matches!(reason(&refused), Reason::Invalid(_)));
 }
 
-pub async fn a_person_who_reads_is_on_record_before_they_read(world: World) {
+pub(crate) async fn a_person_who_reads_is_on_record_before_they_read(world: World) {
     let mut client = world.client("routing").await;
     let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
     for case in [a, b, a] {
@@ -82,7 +82,7 @@ pub async fn a_person_who_reads_is_on_record_before_they_read(world: World) {
     let handle = open(wire::Purpose::Handle, &[1, 2, 3]);
     let refused = console.open_content(handle.clone()).await.unwrap_err();
     assert_eq!(
-        reason(refused),
+        reason(&refused),
         Reason::Invalid(wire::Invalid {
             field: "reader".to_owned()
         })
@@ -126,7 +126,7 @@ pub async fn a_person_who_reads_is_on_record_before_they_read(world: World) {
     );
 }
 
-pub async fn content_without_a_case_opens_under_its_streams_own_key(world: World) {
+pub(crate) async fn content_without_a_case_opens_under_its_streams_own_key(world: World) {
     let mut client = world.client("routing").await;
     let policy = wire::StreamAppend {
         category: "routing-policy".to_owned(),
@@ -150,7 +150,7 @@ pub async fn content_without_a_case_opens_under_its_streams_own_key(world: World
     assert_eq!(outcomes(reply), [(1, Outcome::Plaintext("quy tắc".into()))]);
 }
 
-pub async fn a_destroyed_key_erases_what_it_sealed_and_seals_nothing_more(mut world: World) {
+pub(crate) async fn a_destroyed_key_erases_what_it_sealed_and_seals_nothing_more(mut world: World) {
     let (case, other) = (Uuid::from_u128(0x11), Uuid::from_u128(0x22));
     let mut client = world.client("routing").await;
     client.append(sealed(case, "một")).await.unwrap();
@@ -175,7 +175,7 @@ pub async fn a_destroyed_key_erases_what_it_sealed_and_seals_nothing_more(mut wo
     );
     let refused = client.append(sealed(case, "ba")).await.unwrap_err();
     assert_eq!(
-        reason(refused),
+        reason(&refused),
         Reason::Invalid(wire::Invalid {
             field: "sealed".to_owned()
         })

@@ -4,33 +4,34 @@ use std::time::Duration;
 
 use contracts::grpc::ledger as wire;
 use sha2::{Digest as _, Sha256};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::world::{World, collect, event, everything, id, request, simple, to_stream};
+use crate::world::{Client, World, collect, event, everything, id, request, simple, to_stream};
 
-pub async fn followers_see_every_position_once_while_sixteen_write(world: World) {
-    const WRITERS: u64 = 16;
-    const EACH: u64 = 40;
-    const ALL: u64 = WRITERS * EACH;
-    let follow = async |from: u64| {
-        let mut client = world.client("routing").await;
-        let mut events = client
-            .follow(wire::ReadAllRequest {
-                from,
-                ..Default::default()
-            })
-            .await
-            .unwrap()
-            .into_inner();
-        tokio::spawn(async move {
-            let mut seen = Vec::new();
-            while seen.last() != Some(&ALL) {
-                seen.push(events.message().await.unwrap().unwrap().position);
-            }
-            seen
-        })
-    };
-    let mut followers = vec![(1, follow(0).await), (1, follow(1).await)];
+const WRITERS: u64 = 16;
+const EACH: u64 = 40;
+const ALL: u64 = WRITERS * EACH;
+
+/// Follows from a position until the last; what it saw.
+fn follow(mut client: Client, from: u64) -> JoinHandle<Vec<u64>> {
+    tokio::spawn(async move {
+        let request = wire::ReadAllRequest {
+            from,
+            ..Default::default()
+        };
+        let mut events = client.follow(request).await.unwrap().into_inner();
+        let mut seen = Vec::new();
+        while seen.last() != Some(&ALL) {
+            seen.push(events.message().await.unwrap().unwrap().position);
+        }
+        seen
+    })
+}
+
+pub(crate) async fn followers_see_every_position_once_while_sixteen_write(world: World) {
+    let mut client = world.client("routing").await;
+    let mut followers = vec![(1, follow(client.clone(), 0)), (1, follow(client.clone(), 1))];
     let mut writers = Vec::new();
     for _ in 0..WRITERS {
         let mut client = world.client("routing").await;
@@ -41,7 +42,6 @@ pub async fn followers_see_every_position_once_while_sixteen_write(world: World)
         }));
     }
     // Two more come while the others write: one from the middle, one from what is not there yet.
-    let mut client = world.client("routing").await;
     while client
         .head(wire::HeadRequest { at_least: ALL / 4 })
         .await
@@ -50,8 +50,8 @@ pub async fn followers_see_every_position_once_while_sixteen_write(world: World)
         .position
         < ALL / 4
     {}
-    followers.push((ALL / 8, follow(ALL / 8).await));
-    followers.push((ALL - 3, follow(ALL - 3).await));
+    followers.push((ALL / 8, follow(client.clone(), ALL / 8)));
+    followers.push((ALL - 3, follow(client.clone(), ALL - 3)));
     for writer in writers {
         writer.await.unwrap();
     }
@@ -60,7 +60,7 @@ pub async fn followers_see_every_position_once_while_sixteen_write(world: World)
     }
 }
 
-pub async fn a_stream_a_case_and_a_filtered_range_are_read_in_order(world: World) {
+pub(crate) async fn a_stream_a_case_and_a_filtered_range_are_read_in_order(world: World) {
     let mut client = world.client("routing").await;
     let (case, stream) = (Uuid::new_v4(), Uuid::new_v4());
     let mut by_unit = event("{}");
@@ -187,7 +187,7 @@ pub async fn a_stream_a_case_and_a_filtered_range_are_read_in_order(world: World
     );
 }
 
-pub async fn the_head_waits_for_a_position_that_is_about_to_come(world: World) {
+pub(crate) async fn the_head_waits_for_a_position_that_is_about_to_come(world: World) {
     let (mut client, mut writer) = (world.client("routing").await, world.client("routing").await);
     let (head, _) = tokio::join!(
         client.head(wire::HeadRequest { at_least: 1 }),
@@ -202,7 +202,7 @@ pub async fn the_head_waits_for_a_position_that_is_about_to_come(world: World) {
     assert_eq!(head.unwrap().into_inner().position, 1);
 }
 
-pub async fn the_merkle_root_is_what_anybody_recomputes_from_the_events(world: World) {
+pub(crate) async fn the_merkle_root_is_what_anybody_recomputes_from_the_events(world: World) {
     let mut client = world.client("routing").await;
     for n in 0..13 {
         let mut request = simple(Uuid::new_v4());
@@ -221,7 +221,7 @@ pub async fn the_merkle_root_is_what_anybody_recomputes_from_the_events(world: W
     assert_eq!(head.merkle_root, root(&leaves).to_vec());
 }
 
-pub async fn only_who_may_read_reads(world: World) {
+pub(crate) async fn only_who_may_read_reads(world: World) {
     let mut client = world.client("gateway").await;
     let refused = client
         .read_all(wire::ReadAllRequest::default())

@@ -23,29 +23,29 @@ use tonic::transport::{Channel, Endpoint};
 use uuid::Uuid;
 use wire::refusal::Reason;
 
-pub type Client = LedgerClient<InterceptedService<Channel, BearerToken>>;
+pub(crate) type Client = LedgerClient<InterceptedService<Channel, BearerToken>>;
 
 /// 2026-01-01T00:00:00Z.
-pub const START: i64 = 1_767_225_600_000_000;
+pub(crate) const START: i64 = 1_767_225_600_000_000;
 
-pub struct World {
-    pub config: Config,
-    pub clock: Arc<ManualClock>,
-    pub url: String,
-    pub postgres: Option<Postgres>,
-    pub folder: TempDir,
+pub(crate) struct World {
+    pub(crate) config: Config,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) url: String,
+    pub(crate) postgres: Option<Postgres>,
+    pub(crate) folder: TempDir,
     address: String,
     running: Option<(CancellationToken, JoinHandle<anyhow::Result<()>>)>,
 }
 
 impl World {
-    pub async fn sqlite() -> Self {
+    pub(crate) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
         Self::start(folder, url, None).await
     }
 
-    pub async fn postgres() -> Self {
+    pub(crate) async fn postgres() -> Self {
         let postgres = Postgres::start().await.unwrap();
         Self::start(tempfile::tempdir().unwrap(), postgres.url(), Some(postgres)).await
     }
@@ -84,13 +84,13 @@ impl World {
     }
 
     /// Starts the ledger again after `stop`.
-    pub async fn wake(&mut self) {
+    pub(crate) async fn wake(&mut self) {
         let (address, running) = run(self.config.clone(), Arc::clone(&self.clock)).await;
         self.address = address;
         self.running = Some(running);
     }
 
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         if let Some((shutdown, task)) = self.running.take() {
             shutdown.cancel();
             task.await.unwrap().unwrap();
@@ -98,12 +98,12 @@ impl World {
     }
 
     /// A client that calls as this caller, on a connection of its own.
-    pub async fn client(&self, caller: &str) -> Client {
+    pub(crate) async fn client(&self, caller: &str) -> Client {
         connect(&self.address, caller).await
     }
 
     /// Every file that the ledger's data may be in.
-    pub fn data_folders(&self) -> Vec<PathBuf> {
+    pub(crate) fn data_folders(&self) -> Vec<PathBuf> {
         let own = self.folder.path().to_owned();
         std::iter::once(own)
             .chain(self.postgres.as_ref().map(|it| it.folder().to_owned()))
@@ -111,13 +111,13 @@ impl World {
     }
 
     /// Runs a statement as whoever has the database's own rights.
-    pub async fn sql(&self, statement: &'static str) -> Result<(), sqlx::Error> {
+    pub(crate) async fn sql(&self, statement: &'static str) -> Result<(), sqlx::Error> {
         let file = self.folder.path().join("ledger.db");
         self.sql_in(&file, statement).await
     }
 
     /// The same in the key store.
-    pub async fn sql_of_keys(&self, statement: &'static str) -> Result<(), sqlx::Error> {
+    pub(crate) async fn sql_of_keys(&self, statement: &'static str) -> Result<(), sqlx::Error> {
         let file = self.folder.path().join("ledger-keys.db");
         self.sql_in(&file, statement).await
     }
@@ -136,7 +136,7 @@ impl World {
 }
 
 /// Runs a ledger in this process until its token is cancelled.
-pub async fn run(
+pub(crate) async fn run(
     config: Config,
     clock: Arc<ManualClock>,
 ) -> (String, (CancellationToken, JoinHandle<anyhow::Result<()>>)) {
@@ -150,7 +150,7 @@ pub async fn run(
 }
 
 /// A client of the ledger at an address.
-pub async fn connect(address: &str, caller: &str) -> Client {
+pub(crate) async fn connect(address: &str, caller: &str) -> Client {
     let channel = Endpoint::from_shared(address.to_owned())
         .unwrap()
         .connect()
@@ -186,7 +186,7 @@ fn everybody() -> CallersFile {
 }
 
 /// An event of the category `routing`.
-pub fn event(data: &str) -> wire::NewEvent {
+pub(crate) fn event(data: &str) -> wire::NewEvent {
     wire::NewEvent {
         r#type: "routing.case_routed.v1".to_owned(),
         occurred_at: START - 1,
@@ -197,7 +197,7 @@ pub fn event(data: &str) -> wire::NewEvent {
 }
 
 /// Some events for a stream, whatever its version.
-pub fn to_stream(stream: Uuid, events: Vec<wire::NewEvent>) -> wire::StreamAppend {
+pub(crate) fn to_stream(stream: Uuid, events: Vec<wire::NewEvent>) -> wire::StreamAppend {
     wire::StreamAppend {
         category: "routing".to_owned(),
         stream_id: id(stream),
@@ -207,7 +207,7 @@ pub fn to_stream(stream: Uuid, events: Vec<wire::NewEvent>) -> wire::StreamAppen
 }
 
 /// A reaction's request of a case, with its streams.
-pub fn request(request_id: Uuid, case: Uuid, streams: Vec<wire::StreamAppend>) -> wire::AppendRequest {
+pub(crate) fn request(request_id: Uuid, case: Uuid, streams: Vec<wire::StreamAppend>) -> wire::AppendRequest {
     wire::AppendRequest {
         request_id: id(request_id),
         origin: Some(wire::append_request::Origin::Reaction(wire::Reaction {
@@ -224,17 +224,17 @@ pub fn request(request_id: Uuid, case: Uuid, streams: Vec<wire::StreamAppend>) -
 }
 
 /// One event for the stream `routing/<case>`.
-pub fn simple(case: Uuid) -> wire::AppendRequest {
+pub(crate) fn simple(case: Uuid) -> wire::AppendRequest {
     request(Uuid::new_v4(), case, vec![to_stream(case, vec![event("{}")])])
 }
 
-pub fn id(id: Uuid) -> bytes::Bytes {
+pub(crate) fn id(id: Uuid) -> bytes::Bytes {
     bytes::Bytes::copy_from_slice(id.as_bytes())
 }
 
 /// Why the ledger refused.
 #[track_caller]
-pub fn reason(status: Status) -> Reason {
+pub(crate) fn reason(status: &Status) -> Reason {
     let refusal = wire::Refusal::decode(status.details()).unwrap();
     assert_eq!(refusal.message, status.message());
     refusal
@@ -243,7 +243,7 @@ pub fn reason(status: Status) -> Reason {
 }
 
 /// Everything on record, as `routing` sees it.
-pub async fn everything(client: &mut Client) -> Vec<wire::Event> {
+pub(crate) async fn everything(client: &mut Client) -> Vec<wire::Event> {
     collect(
         client
             .read_all(wire::ReadAllRequest::default())
@@ -254,7 +254,7 @@ pub async fn everything(client: &mut Client) -> Vec<wire::Event> {
     .await
 }
 
-pub async fn collect(mut events: tonic::Streaming<wire::Event>) -> Vec<wire::Event> {
+pub(crate) async fn collect(mut events: tonic::Streaming<wire::Event>) -> Vec<wire::Event> {
     let mut all = Vec::new();
     while let Some(event) = events.message().await.unwrap() {
         all.push(event);
