@@ -51,6 +51,9 @@ fn explain(text: &str) -> Unreadable {
     }
 }
 
+/// Whether a value has the type of its field.
+type Fits = fn(&Value) -> bool;
+
 fn first_wrong(value: &Value) -> Refused {
     let Value::Object(_) = value else {
         return Reason::WrongType.into();
@@ -62,10 +65,8 @@ fn first_wrong(value: &Value) -> Refused {
     if absent("text") {
         return Refused::because(Reason::NoText, "text");
     }
-    let wrong = |pointer: &str, fits: fn(&Value) -> bool| {
-        value.pointer(pointer).is_some_and(|v| !v.is_null() && !fits(v))
-    };
-    let fields: [(&'static str, &str, fn(&Value) -> bool); 14] = [
+    let wrong = |pointer: &str, fits: Fits| value.pointer(pointer).is_some_and(|v| !v.is_null() && !fits(v));
+    let fields: [(&'static str, &str, Fits); 14] = [
         ("id", "/id", Value::is_string),
         ("text", "/text", Value::is_string),
         ("occurred_at", "/occurred_at", Value::is_string),
