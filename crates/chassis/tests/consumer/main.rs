@@ -1,0 +1,7 @@
+//! The consumer loop against a real nats-server and a real ledger: order, failures, recovery, projections.
+
+mod failures;
+mod order;
+mod projector;
+mod recovery;
+mod world;
