@@ -1,2 +1,7 @@
-//! The command hoiam: everything on one machine, and every operator's and auditor's tool.
-fn main() {}
+//! The command `hoiam`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hoiam::command::run()
+}

@@ -1,0 +1,166 @@
+//! The command line: every command, its arguments, and how an error is told.
+
+mod bench;
+mod case;
+mod desk;
+mod doctor;
+mod feed;
+mod gateway;
+mod init;
+mod ledger;
+mod outbox;
+mod replay;
+mod submit;
+mod totals;
+mod unit;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{output, up};
+
+/// Where the data folder is.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Data {
+    /// The data folder.
+    #[arg(long, env = "HOIAM_DATA", default_value = "data", global = true, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Parser)]
+#[command(name = "hoiam", version, about = "Hồi Âm: the answer that comes back. Runs the whole system on one machine, and looks into it.")]
+struct Cli {
+    #[command(flatten)]
+    data: Data,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything on this machine: nats-server, ledger, services, console.
+    Up(up::Arguments),
+    /// Make the data folder with keys, credentials and one environment file per service, and start nothing.
+    Init(init::Arguments),
+    /// Hand in one report and print its tracking code.
+    Submit(submit::Arguments),
+    /// Hand in a file of reports as a gateway would, through NATS, and reconcile what came back.
+    Feed(feed::Arguments),
+    /// Tell the story of a case: what happened, when, who, why.
+    Case(case::Arguments),
+    /// Print what is on record.
+    Replay(replay::Arguments),
+    /// Where every report rests.
+    Totals(totals::Arguments),
+    /// Act for people: answer, opinion, order, review, reopen …
+    Desk(desk::Arguments),
+    /// A unit's own system: add one, watch what is put before it, answer.
+    Unit(unit::Arguments),
+    /// The gateways through which channels hand in.
+    Gateway(gateway::Arguments),
+    /// Messages to citizens that the file transport took.
+    Outbox(outbox::Arguments),
+    /// Is everything well, and if not, what to do.
+    Doctor(doctor::Arguments),
+    /// The record itself.
+    Ledger(ledger::Arguments),
+    /// Measure.
+    Bench(bench::Arguments),
+}
+
+/// Parses the arguments and runs the command. An error is one line on standard error and a code other than 0.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::note(format!("hoiam: cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = match runtime.block_on(dispatch(cli)) {
+        Ok(code) => code,
+        // `hoiam replay | head`: the reader has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::note(format!("hoiam: {}", one_line(&error)));
+            ExitCode::FAILURE
+        }
+    };
+    // A blocked read of the terminal must not keep the program alive.
+    runtime.shutdown_background();
+    code
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let data = cli.data.data;
+    let done = |()| ExitCode::SUCCESS;
+    match cli.command {
+        Command::Up(arguments) => up::run(&data, arguments).await.map(done),
+        Command::Init(arguments) => init::run(&data, &arguments).map(done),
+        Command::Submit(arguments) => submit::run(&data, arguments).await.map(done),
+        Command::Feed(arguments) => feed::run(&data, arguments).await,
+        Command::Case(arguments) => case::run(&data, &arguments).await.map(done),
+        Command::Replay(arguments) => replay::run(&data, &arguments).await.map(done),
+        Command::Totals(arguments) => totals::run(&data, &arguments).await.map(done),
+        Command::Desk(arguments) => Box::pin(desk::run(&data, arguments)).await.map(done),
+        Command::Unit(arguments) => unit::run(&data, arguments).await.map(done),
+        Command::Gateway(arguments) => gateway::run(&data, arguments).await.map(done),
+        Command::Outbox(arguments) => outbox::run(&data, &arguments).await.map(done),
+        Command::Doctor(arguments) => doctor::run(&data, &arguments).await,
+        Command::Ledger(arguments) => ledger::run(&data, &arguments).await.map(done),
+        Command::Bench(arguments) => Box::pin(bench::run(arguments)).await.map(done),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|e| e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
+}
+
+/// An error and what lies behind it, on one line; a cause that only repeats what was said is left out.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for part in error.chain().map(ToString::to_string) {
+        if !said.contains(&part) {
+            if !said.is_empty() {
+                said.push_str(": ");
+            }
+            said.push_str(&part);
+        }
+    }
+    said.replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_shows_an_example() {
+        fn check(command: &clap::Command, path: &str) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            if command.get_subcommands().next().is_none() {
+                assert!(help.contains("Example"), "{path} shows no example");
+            }
+            for sub in command.get_subcommands() {
+                check(sub, &format!("{path} {}", sub.get_name()));
+            }
+        }
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands() {
+            check(sub, &format!("hoiam {}", sub.get_name()));
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_on_one_line_without_repetition() {
+        let error = anyhow::anyhow!("it is taken").context("cannot listen: it is taken").context("up\nfailed");
+        assert_eq!(one_line(&error), "up failed: cannot listen: it is taken");
+    }
+}

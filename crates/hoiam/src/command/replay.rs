@@ -1,0 +1,123 @@
+//! `hoiam replay`: what is on record, by range, case and type.
+
+use std::path::Path;
+
+use chassis::ledger::{Filter, LedgerClient, Range};
+use contracts::Recorded;
+use futures::{Stream, StreamExt};
+use kernel::Position;
+use serde_json::{Value, json};
+
+use crate::connect::System;
+use crate::output;
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  hoiam replay --type routing.case_dispatched\n  hoiam replay --case HA-7K3MX-9QP4T-C --json\n  hoiam replay --follow")]
+pub(crate) struct Arguments {
+    /// First position.
+    #[arg(long)]
+    from: Option<u64>,
+    /// Last position.
+    #[arg(long)]
+    to: Option<u64>,
+    /// Only this case: its tracking code or id.
+    #[arg(long)]
+    case: Option<String>,
+    /// Only this type (`report.report_received`, with or without its version) or category (`routing`); may be given more than once.
+    #[arg(long = "type", value_name = "TYPE")]
+    kinds: Vec<String>,
+    /// Go on with what is appended, until Ctrl-C.
+    #[arg(long, conflicts_with = "to")]
+    follow: bool,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+    let system = System::of(data)?;
+    let ledger = system.ledger().await?;
+    let mut filter = Filter::default();
+    for kind in &arguments.kinds {
+        match kind.split_once('.') {
+            // The filter knows no versions.
+            Some((category, rest)) => filter.types.push(format!("{category}.{}", rest.split('.').next().unwrap_or(rest))),
+            None => filter.categories.push(kind.clone()),
+        }
+    }
+    if let Some(named) = &arguments.case {
+        filter.case_id = Some(system.case(&ledger, named).await?.to_vec().into());
+    }
+    let range = Range {
+        from: Position(arguments.from.unwrap_or(1)),
+        to: arguments.to.map(Position),
+        limit: None,
+    };
+    if !arguments.json && !arguments.follow {
+        return as_table(&ledger, range, filter).await;
+    }
+    let events: std::pin::Pin<Box<dyn Stream<Item = _>>> =
+        if arguments.follow { Box::pin(ledger.follow(range.from, filter)) } else { Box::pin(ledger.read_all(range, filter)) };
+    let mut events = events;
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            _ = tokio::signal::ctrl_c() => None,
+        };
+        let Some(event) = event.transpose()? else { return Ok(()) };
+        if arguments.json { output::json(&object(&event))? } else { output::line(row(&event).join("  "))? }
+    }
+}
+
+/// Rows are printed in pages, so that a long history needs little memory and shows at once.
+async fn as_table(ledger: &LedgerClient, range: Range, filter: Filter) -> anyhow::Result<()> {
+    const HEADER: [&str; 6] = ["position", "recorded (UTC+7)", "type", "case", "actor", "data"];
+    let mut pages = std::pin::pin!(ledger.read_all(range, filter).ready_chunks(200));
+    let mut any = false;
+    while let Some(page) = pages.next().await {
+        let rows = page.into_iter().map(|event| event.map(|e| row(&e))).collect::<Result<Vec<_>, _>>()?;
+        any = true;
+        output::table(&HEADER, rows)?;
+    }
+    if !any {
+        output::note("Nothing on record fits.");
+    }
+    Ok(())
+}
+
+/// An event as JSON: what the ledger holds, in its own names.
+fn object(event: &Recorded) -> Value {
+    let data = if event.data.is_empty() { Value::Null } else { serde_json::from_slice(&event.data).unwrap_or(Value::Null) };
+    json!({
+        "position": event.position,
+        "id": event.id,
+        "stream": event.stream.to_string(),
+        "version": event.version,
+        "case": event.case,
+        "type": event.kind,
+        "occurred_at": event.occurred_at.to_string(),
+        "recorded_at": event.recorded_at.to_string(),
+        "actor": event.actor,
+        "correlation": event.correlation,
+        "causation": event.causation,
+        "sealed": event.has_sealed,
+        "data": data,
+    })
+}
+
+fn row(event: &Recorded) -> Vec<String> {
+    vec![
+        event.position.to_string(),
+        local(event.recorded_at),
+        event.kind.clone(),
+        event.case.map_or_else(|| "–".to_owned(), |c| c.to_string()),
+        event.actor.to_string(),
+        String::from_utf8_lossy(&event.data).into_owned(),
+    ]
+}
+
+/// The city's wall clock.
+pub(super) fn local(instant: kernel::Instant) -> String {
+    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(7));
+    instant.timestamp().to_zoned_datetime(zone).strftime("%d/%m/%Y %H:%M:%S").to_string()
+}
