@@ -18,7 +18,7 @@ fn example(entry: &Entry) -> Value {
             path.display()
         )
     });
-    serde_json::from_slice(&text).unwrap()
+    serde_json::from_slice(&text).expect("a golden file is JSON")
 }
 
 #[test]

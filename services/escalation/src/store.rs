@@ -124,3 +124,64 @@ fn uuid(row: &sqlx::any::AnyRow, column: &str) -> Result<Uuid, DatabaseError> {
     let bytes: Vec<u8> = row.try_get(column)?;
     Uuid::from_slice(&bytes).map_err(|e| DatabaseError::Sql(sqlx::Error::Decode(Box::new(e))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every statement, on either engine.
+    async fn keeps_what_is_owed_by_deadline(store: &Store) {
+        let row = |n: u128, due: i64| Due {
+            obligation: Uuid::from_u128(n),
+            case: CaseId(Uuid::from_u128(100 + n)),
+            due: Instant(due),
+            due_revision: 1,
+        };
+        let mut tx = store.begin().await.unwrap();
+        for (n, due) in [(1, 30), (2, 10), (3, 20), (4, 20), (5, 99), (6, 5)] {
+            let opened = Opened {
+                due: row(n, due),
+                what: "result",
+                owner: "unit:so_xd",
+                revision: 1,
+            };
+            insert(&mut tx, &opened).await.unwrap();
+            insert(&mut tx, &opened).await.unwrap();
+        }
+        stands(&mut tx, Uuid::from_u128(6), "met").await.unwrap();
+        readmodel::advance(&mut tx, PROJECTION, Position(1), Position(9))
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.position().await.unwrap(), Position(9));
+
+        // Page by page: those before 99, none twice, none left out though two share a deadline.
+        let first = store.due(Instant(99), None, 2).await.unwrap();
+        assert_eq!(first, [row(2, 10), row(3, 20)]);
+        let second = store.due(Instant(99), first.last(), 2).await.unwrap();
+        assert_eq!(second, [row(4, 20), row(1, 30)]);
+        assert_eq!(store.due(Instant(99), second.last(), 2).await.unwrap(), []);
+        assert_eq!(
+            store.due(Instant(10), None, 2).await.unwrap(),
+            [],
+            "due exactly now is in time"
+        );
+
+        store.reset().await.unwrap();
+        assert_eq!(store.position().await.unwrap(), Position(0));
+        assert_eq!(store.due(Instant(i64::MAX), None, 9).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn sqlite_keeps_what_is_owed_by_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("escalation.db").display());
+        keeps_what_is_owed_by_deadline(&Store::open(&url).await.unwrap()).await;
+    }
+
+    #[tokio::test]
+    async fn postgres_keeps_what_is_owed_by_deadline() {
+        let postgres = testkit::postgres::Postgres::start().await.unwrap();
+        keeps_what_is_owed_by_deadline(&Store::open(&postgres.url()).await.unwrap()).await;
+    }
+}

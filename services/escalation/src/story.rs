@@ -73,11 +73,11 @@ impl Story {
             return Ok(Some(Fact::ReviewDecided));
         }
         if let Some(e) = event.decode::<CaseRouted>()? {
-            let opinion_given = self.before(event.position).any(Recorded::is::<OpinionGiven>);
+            let past_opinion = self.past_opinion(event.position)?;
             return Ok(Some(Fact::CaseRouted {
                 office: e.office,
                 destination: e.destination,
-                opinion_given,
+                past_opinion,
             }));
         }
         if let Some(e) = event.decode::<CaseDispatched>()? {
@@ -158,6 +158,19 @@ impl Story {
             .filter(move |e| e.position < position && !e.data.is_empty())
     }
 
+    /// Whether the leaders had agreed, or a unit had had the case, before `position`.
+    fn past_opinion(&self, position: Position) -> Result<bool, DecodeError> {
+        for event in self.before(position) {
+            let agreed = event
+                .decode::<OpinionGiven>()?
+                .is_some_and(|e| e.opinion.as_str() == "agree");
+            if agreed || event.is::<CaseDispatched>() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The office that handles the case, by what routing last said.
     fn office(&self, position: Position) -> Result<Office, DecodeError> {
         let mut office = Office::PeoplesCommittee;
@@ -192,3 +205,6 @@ fn finding(event: &Recorded) -> Result<Option<Finding>, DecodeError> {
     }
     Ok(event.decode::<ReviewDecided>()?.map(|e| e.finding))
 }
+
+#[cfg(test)]
+mod tests;

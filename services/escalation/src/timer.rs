@@ -66,8 +66,8 @@ impl Timer {
                 return Ok(());
             };
             last = Some(end.clone());
-            let looked: Vec<anyhow::Result<()>> = futures::stream::iter(&page)
-                .map(|due| self.look(due))
+            let looks = page.into_iter().map(|due| async move { self.look(&due).await });
+            let looked: Vec<_> = futures::stream::iter(looks)
                 .buffer_unordered(BESIDE)
                 .collect()
                 .await;

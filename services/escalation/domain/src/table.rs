@@ -21,8 +21,8 @@ pub enum Fact {
         office: Office,
         /// Where it rests.
         destination: Destination,
-        /// Whether the leaders' opinion was on record by then: a level 3 case that comes back waits for an order only.
-        opinion_given: bool,
+        /// Whether the leaders had agreed or a unit had the case by then: what comes back after that waits for an order only.
+        past_opinion: bool,
     },
     /// Put before a unit.
     CaseDispatched {
@@ -117,9 +117,9 @@ pub(crate) fn opens(fact: &Fact, level: Level) -> Vec<Debt> {
         Fact::CaseRouted {
             destination: Destination::Office,
             office,
-            opinion_given,
+            past_opinion,
         } => {
-            let what = if level == Level::THREE && !opinion_given {
+            let what = if level == Level::THREE && !past_opinion {
                 What::Opinion
             } else {
                 What::DispatchOrder

@@ -64,7 +64,7 @@ fn routed(destination: Destination) -> Fact {
     Fact::CaseRouted {
         office: Office::PeoplesCommittee,
         destination,
-        opinion_given: false,
+        past_opinion: false,
     }
 }
 
@@ -177,11 +177,11 @@ fn a_crime_report_leaves_the_clock_for_the_police() {
 
 #[test]
 fn each_resting_place_owes_what_its_level_asks() {
-    let at_level = |level, destination, opinion_given| {
+    let at_level = |level, destination, past_opinion| {
         let fact = Fact::CaseRouted {
             office: Office::PartyCommittee,
             destination,
-            opinion_given,
+            past_opinion,
         };
         let events = after([follow(1, FRIDAY, CaseFacts { level, ..NORMAL }, fact)]);
         opened(&events)
