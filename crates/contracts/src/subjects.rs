@@ -66,6 +66,12 @@ pub fn event_filter_any_shard(kind: &str) -> String {
     format!("evt.*.{category}.{event}.*")
 }
 
+/// The filter of a consumer that wants every event of one shard.
+#[must_use]
+pub fn shard_filter(shard: u32) -> String {
+    format!("evt.{shard}.>")
+}
+
 /// Where a gateway publishes reports.
 #[must_use]
 pub fn inbox(channel: Channel, gateway: &str) -> String {

@@ -45,6 +45,8 @@ fn a_consumer_hears_what_the_relay_publishes_of_its_type_and_shard_only() {
         &subject
     ));
     assert!(matches(subjects::EVENTS_SUBJECTS, &subject));
+    assert!(matches(&subjects::shard_filter(1), &subject));
+    assert!(!matches(&subjects::shard_filter(2), &subject));
 }
 
 #[test]
