@@ -6,7 +6,7 @@ pub mod trace;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{Arc, OnceLock};
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::Resource;
@@ -79,6 +79,12 @@ pub fn init(service: &'static str, config: &TelemetryConfig) -> Telemetry {
         .with(traces)
         .try_init()
         .is_ok();
+    if installed {
+        tell_panics_by_their_place();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(keep_metrics_small());
+        }
+    }
     if let Some(error) = trouble {
         tracing::error!(%error, "traces are not exported: the OTLP endpoint cannot be used");
     }
@@ -110,16 +116,36 @@ fn log_writer(config: &TelemetryConfig) -> (BoxMakeWriter, Option<std::io::Error
 pub fn metrics_handle() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {
-        let builder = PrometheusBuilder::new();
-        #[expect(clippy::expect_used, reason = "the buckets are a constant, not empty")]
-        let builder = builder
-            .set_buckets(&names::DURATION_BUCKETS)
-            .expect("there are buckets");
-        let recorder = builder.build_recorder();
+        #[expect(clippy::expect_used, reason = "the buckets are constants, not empty")]
+        let recorder = with_buckets(PrometheusBuilder::new())
+            .expect("there are buckets")
+            .build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
             tracing::warn!("another metrics recorder was installed before ours; /metrics will be empty");
         }
         handle
     })
+}
+
+fn with_buckets(builder: PrometheusBuilder) -> Result<PrometheusBuilder, BuildError> {
+    builder
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &names::DURATION_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Suffix("_events".to_owned()), &names::COUNT_BUCKETS)
+}
+
+/// What a panic says may hold what a person typed; the log gets the place only.
+fn tell_panics_by_their_place() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panicked");
+    }));
+}
+
+/// Folds samples into their buckets, which otherwise only a reader of `/metrics` does: memory stays bounded without one.
+async fn keep_metrics_small() {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        metrics_handle().run_upkeep();
+    }
 }

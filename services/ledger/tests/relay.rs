@@ -1,4 +1,5 @@
 //! The relay against a real nats-server: one number everywhere, whatever is killed, deleted, or run twice.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,7 +167,9 @@ async fn all_streams_are_made_with_the_rules_they_need() {
             }
         }
     };
-    let second = tokio::time::timeout(Duration::from_secs(10), again).await.unwrap();
+    let second = tokio::time::timeout(Duration::from_secs(10), again)
+        .await
+        .unwrap();
     assert_eq!(second, first + 1);
 }
 

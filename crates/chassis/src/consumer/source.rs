@@ -22,6 +22,9 @@ const ACK_WAIT: Duration = Duration::from_secs(60);
 /// Most messages delivered and not acknowledged: well over the loop's own window.
 const MOST_UNACKNOWLEDGED: i64 = 20_000;
 
+/// How long the ledger may take to say how far there is nothing for us: nothing else happens meanwhile.
+const LOOK_WITHIN: Duration = Duration::from_secs(1);
+
 /// What a consumer wants of the stream.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
@@ -269,25 +272,19 @@ impl Source {
     /// Asks the ledger how far there is nothing for us beyond what was given: what is not wanted never arrives, but the cursor has to
     /// pass it. Also finds out when the stream fails to deliver what is there.
     pub(super) async fn look(&mut self) -> Result<Position, SourceError> {
+        match tokio::time::timeout(LOOK_WITHIN, self.ask_the_ledger()).await {
+            Ok(passed) => passed,
+            // It is busy or away; the next look asks again.
+            Err(_) => Ok(Position(self.passed)),
+        }
+    }
+
+    async fn ask_the_ledger(&mut self) -> Result<Position, SourceError> {
         let head = self.ledger.head(Position(0)).await?;
         if self.gap.is_some() || head.position <= self.passed {
             return Ok(Position(self.passed));
         }
-        let range = Range {
-            from: Position(self.passed + 1),
-            to: Some(Position(head.position)),
-            limit: None,
-        };
-        let mut events = std::pin::pin!(self.ledger.read_all(range, self.wanted.ledger_filter()));
-        let mut next = None;
-        while let Some(event) = events.next().await {
-            let event = event?;
-            if self.wanted.is_ours(&event) {
-                next = Some(event.position.0);
-                break;
-            }
-        }
-        drop(events);
+        let next = self.next_on_record(head.position).await?;
         if let Some(next) = next
             && next <= head.relayed
             && self.overdue.replace(next) == Some(next)
@@ -296,6 +293,23 @@ impl Source {
         }
         self.passed = self.passed.max(next.map_or(head.position, |n| n - 1));
         Ok(Position(self.passed))
+    }
+
+    /// The next position for us that is on record, beyond what was passed.
+    async fn next_on_record(&mut self, to: u64) -> Result<Option<u64>, LedgerError> {
+        let range = Range {
+            from: Position(self.passed + 1),
+            to: Some(Position(to)),
+            limit: None,
+        };
+        let mut events = std::pin::pin!(self.ledger.read_all(range, self.wanted.ledger_filter()));
+        while let Some(event) = events.next().await {
+            let event = event?;
+            if self.wanted.is_ours(&event) {
+                return Ok(Some(event.position.0));
+            }
+        }
+        Ok(None)
     }
 
     /// Acknowledges everything up to a position, in one message.

@@ -5,6 +5,9 @@ pub const DURATION_BUCKETS: [f64; 12] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
 ];
 
+/// Upper bounds of histograms of counts.
+pub const COUNT_BUCKETS: [f64; 7] = [1.0, 2.0, 5.0, 20.0, 100.0, 500.0, 1_000.0];
+
 /// Events handled, by `consumer` and `outcome` (`done`, `parked`).
 pub const HANDLED: &str = "hoiam_consumer_handled_total";
 /// Attempts that failed and will be repeated, by `consumer`.

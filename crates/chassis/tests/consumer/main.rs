@@ -1,5 +1,7 @@
 //! The consumer loop against a real nats-server and a real ledger: order, failures, recovery, projections.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod failures;
 mod order;
 mod projector;

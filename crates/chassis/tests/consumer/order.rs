@@ -63,9 +63,12 @@ async fn every_shard_is_handled_and_has_a_cursor_of_its_own() {
 async fn sealed_content_is_there_when_a_reaction_asks_for_it_and_only_then() {
     let world = World::start().await;
     world.accept(&cases(3), 0..1).await;
-    let with = Arc::new(Echo::with(&world, "with", Some(Purpose::Route), |_, _, _| {
-        Step::Answer
-    }));
+    let with = Arc::new(Echo::of(
+        &world.client,
+        "with",
+        Some(Purpose::Route),
+        |_, _, _| Step::Answer,
+    ));
     let without = Echo::new(&world, "without", |_, _, _| Step::Answer);
     let (a, b) = (
         world.replica("a", &with).await,

@@ -1,10 +1,14 @@
 //! What is killed, deleted, taken over or trimmed: nothing is lost, nothing acts twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::stream;
+use chassis::consumer::run_reactor;
 use contracts::subjects;
 use kernel::Position;
+use testkit::process::Process;
+use tokio_util::sync::CancellationToken;
 
 use crate::world::{Echo, PATIENCE, Step, World, accepted, cases};
 
@@ -232,4 +236,48 @@ async fn a_ledger_that_restarts_is_waited_for() {
     world.caught_up("echo").await;
     replica.stop().await;
     assert_eq!(world.answers().await.len(), 8);
+}
+
+/// Not a test by itself: the process that `a_process_that_dies_between_effect_and_cursor_…` starts, and that its fail point ends.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "started by another test as a process of its own"]
+async fn dying_process() {
+    let deps = World::of(
+        &std::env::var("TEST_NATS").unwrap(),
+        &std::env::var("TEST_LEDGER").unwrap(),
+    )
+    .await;
+    let echo = Echo::of(&deps.ledger, "echo", None, |_, _, _| Step::Answer);
+    run_reactor(Arc::new(echo), deps, CancellationToken::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_dies_between_effect_and_cursor_has_had_its_effect_once() {
+    let world = World::start().await;
+    world.accept(&cases(5), 0..6).await;
+    for _ in 0..2 {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "recovery::dying_process", "--ignored"])
+            .env("HOIAM_FAIL_POINT", "consumer.after_effect_before_cursor:1");
+        command
+            .env("TEST_NATS", world.nats.url())
+            .env("TEST_LEDGER", world.ledger.url());
+        let mut process = Process::spawn(&mut command).unwrap();
+        let status = process.wait(PATIENCE).await.unwrap();
+        assert!(!status.success(), "it was aborted: {}", process.output());
+        assert_eq!(
+            world.cursor("echo").await,
+            Position(0),
+            "the cursor was never saved"
+        );
+        assert!(!world.answers().await.is_empty(), "it had its effect");
+    }
+    let echo = Echo::new(&world, "echo", |_, _, _| Step::Answer);
+    let replica = world.replica("dying", &echo).await;
+    world.caught_up("echo").await;
+    replica.stop().await;
+    let answers = world.answers().await;
+    let causes: std::collections::HashSet<_> = answers.iter().map(|a| a.causation).collect();
+    assert_eq!((answers.len(), causes.len()), (30, 30));
 }

@@ -9,10 +9,11 @@ use async_trait::async_trait;
 use chassis::clock::SystemClock;
 use chassis::consumer::{Delivered, Deps, Failure, Reaction, run_reactor};
 use chassis::ledger::{Append, Expected, LedgerClient, NewEvent, Opened, Purpose, StreamWrite};
+use chassis::nats::Nats;
 use contracts::events::routing::{CaseAccepted, ProgressReported};
 use contracts::{Code, Recorded};
 use kernel::{Actor, CaseId, Clock, Position, RequestId, StreamId};
-use testkit::ledger::TestLedger;
+use testkit::ledger::{TestLedger, token};
 use testkit::nats::NatsServer;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -55,6 +56,17 @@ impl World {
             clock: Arc::new(SystemClock),
             shards: self.shards,
             holder: holder.to_owned(),
+        }
+    }
+
+    /// The same from another process, under the name `dying`.
+    pub(crate) async fn of(nats_url: &str, ledger_url: &str) -> Deps {
+        Deps {
+            nats: Nats::connect_as(nats_url, None, "test").await.unwrap(),
+            ledger: LedgerClient::connect(ledger_url, &token("test")).await.unwrap(),
+            clock: Arc::new(SystemClock),
+            shards: 1,
+            holder: "dying".to_owned(),
         }
     }
 
@@ -217,18 +229,18 @@ impl Echo {
         name: &'static str,
         behaviour: impl Fn(CaseId, u32, usize) -> Step + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self::with(world, name, None, behaviour))
+        Arc::new(Self::of(&world.client, name, None, behaviour))
     }
 
-    pub(crate) fn with(
-        world: &World,
+    pub(crate) fn of(
+        client: &LedgerClient,
         name: &'static str,
         opens: Option<Purpose>,
         behaviour: impl Fn(CaseId, u32, usize) -> Step + Send + Sync + 'static,
     ) -> Self {
         Self {
             name,
-            client: world.client.clone(),
+            client: client.clone(),
             behaviour: Box::new(behaviour),
             opens,
             gate: watch::Sender::new(false),
