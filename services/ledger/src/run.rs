@@ -66,7 +66,15 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
             .await
             .context("the vault does not open")?,
     );
-    let (writer, writing) = Writer::new(engine, store.clone(), Arc::clone(&vault), Arc::clone(&life.clock));
+    let health = Health::default();
+    health.set("writing", false);
+    let (writer, writing) = Writer::new(
+        engine,
+        store.clone(),
+        Arc::clone(&vault),
+        Arc::clone(&life.clock),
+        health.clone(),
+    );
     let stop_writing = CancellationToken::new();
     let writing = tokio::spawn(writing.run(stop_writing.clone()));
     let (status, relay) = watch::channel(RelayStatus::default());
@@ -99,14 +107,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         stop: life.shutdown.clone(),
     };
     let routes = Routes::new(LedgerServer::new(api).max_decoding_message_size(MAX_MESSAGE));
-    let served = serve(
-        &config.listen,
-        life,
-        &Health::default(),
-        routes,
-        axum::Router::new(),
-    )
-    .await;
+    let served = serve(&config.listen, life, &health, routes, axum::Router::new()).await;
     stop_relaying.cancel();
     let relayed = match relaying {
         Some(relaying) => relaying.await.context("the relay panicked"),

@@ -1,14 +1,15 @@
 //! The single writer: takes one request, then whatever else waits, and commits them as one transaction on its own connection.
 
 pub(crate) mod batch;
+mod lanes;
 pub(crate) mod lease;
 mod transaction;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use chassis::health::Health;
 use contracts::grpc::ledger as wire;
-use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Refused, StoreError};
@@ -17,16 +18,9 @@ use crate::store::session::Session;
 use crate::store::{Engine, Store};
 use crate::telemetry;
 use crate::vault::Vault;
+use lanes::{Lane, Lanes, Pending};
 use lease::LeaseRequest;
 
-/// Requests of one transaction.
-const MAX_BATCH: usize = 1_000;
-/// Bytes of one transaction, overshot by at most one request.
-const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
-/// Bulk's share of a transaction while people and emergencies wait.
-const BULK_SHARE: usize = 250;
-/// Requests that wait before a lane pushes back.
-const LANE: usize = 4_096;
 /// Pause between attempts to become the writer.
 const STANDBY: Duration = Duration::from_millis(500);
 /// Attempts to get a lost connection back before those who wait are told to try again.
@@ -48,16 +42,11 @@ pub(crate) enum Answer {
 
 pub(crate) type Outcome = Result<Answer, Refused>;
 
-struct Pending {
-    work: Work,
-    reply: oneshot::Sender<Outcome>,
-}
-
 /// Hands work to the writer. Cheap to clone; the writer ends when the last one is dropped.
 #[derive(Clone)]
 pub(crate) struct WriterHandle {
-    express: mpsc::Sender<Pending>,
-    bulk: mpsc::Sender<Pending>,
+    express: Lane,
+    bulk: Lane,
     store: Store,
 }
 
@@ -79,91 +68,17 @@ impl WriterHandle {
         } else {
             &self.bulk
         };
-        match self.ask(lane, Work::Append(Box::new(request))).await? {
+        match lane.ask(Work::Append(Box::new(request))).await? {
             Answer::Appended(appended) => Ok(appended),
             Answer::Lease(_) => Err(Refused::Unavailable),
         }
     }
 
     pub(crate) async fn lease(&self, request: LeaseRequest) -> Result<wire::Lease, Refused> {
-        match self.ask(&self.express, Work::Lease(request)).await? {
+        match self.express.ask(Work::Lease(request)).await? {
             Answer::Lease(lease) => Ok(lease),
             Answer::Appended(_) => Err(Refused::Unavailable),
         }
-    }
-
-    async fn ask(&self, lane: &mpsc::Sender<Pending>, work: Work) -> Outcome {
-        let (reply, answer) = oneshot::channel();
-        // Either end is gone only while the ledger stops.
-        lane.send(Pending { work, reply })
-            .await
-            .map_err(|_| Refused::Unavailable)?;
-        answer.await.map_err(|_| Refused::Unavailable)?
-    }
-}
-
-/// The two lanes as the writer sees them.
-struct Lanes {
-    express: mpsc::Receiver<Pending>,
-    bulk: mpsc::Receiver<Pending>,
-}
-
-impl Lanes {
-    /// One request, then whatever else is waiting; `None` when nobody can send any more.
-    async fn next(&mut self) -> Option<Vec<Pending>> {
-        let first = tokio::select! {
-            biased;
-            Some(pending) = self.express.recv() => pending,
-            Some(pending) = self.bulk.recv() => pending,
-            else => return None,
-        };
-        let mut bytes = first.weight();
-        let mut batch = vec![first];
-        while batch.len() < MAX_BATCH - BULK_SHARE && bytes < MAX_BATCH_BYTES {
-            let Ok(pending) = self.express.try_recv() else {
-                break;
-            };
-            bytes += pending.weight();
-            batch.push(pending);
-        }
-        let people = batch.iter().any(Pending::is_append_by_express);
-        let room = if people {
-            batch.len() + BULK_SHARE
-        } else {
-            MAX_BATCH
-        };
-        while batch.len() < room && bytes < MAX_BATCH_BYTES {
-            let Ok(pending) = self.bulk.try_recv() else { break };
-            bytes += pending.weight();
-            batch.push(pending);
-        }
-        Some(batch)
-    }
-
-    fn close(&mut self) {
-        self.express.close();
-        self.bulk.close();
-    }
-}
-
-impl Pending {
-    fn weight(&self) -> usize {
-        match &self.work {
-            Work::Append(request) => request.weight(),
-            Work::Lease(_) => 256,
-        }
-    }
-
-    fn is_append_by_express(&self) -> bool {
-        matches!(&self.work, Work::Append(request) if request.express)
-    }
-
-    fn answer(self, outcome: Outcome) {
-        if let Err(refused) = &outcome {
-            metrics::counter!(telemetry::REFUSED, "reason" => refused.reason()).increment(1);
-        }
-        // A caller that stopped waiting will ask again with the same id.
-        let _ = self.reply.send(outcome);
     }
 }
 
@@ -174,6 +89,7 @@ pub(crate) struct Writer {
     vault: Arc<Vault>,
     clock: Arc<dyn kernel::Clock>,
     lanes: Lanes,
+    health: Health,
 }
 
 enum Ended {
@@ -189,9 +105,10 @@ impl Writer {
         store: Store,
         vault: Arc<Vault>,
         clock: Arc<dyn kernel::Clock>,
+        health: Health,
     ) -> (WriterHandle, Self) {
-        let (express, express_rx) = mpsc::channel(LANE);
-        let (bulk, bulk_rx) = mpsc::channel(LANE);
+        let (express, express_rx) = Lane::new();
+        let (bulk, bulk_rx) = Lane::new();
         let handle = WriterHandle {
             express,
             bulk,
@@ -209,6 +126,7 @@ impl Writer {
                 vault,
                 clock,
                 lanes,
+                health,
             },
         )
     }
@@ -253,8 +171,13 @@ impl Writer {
                     }
                 }
             }
-            metrics::gauge!(telemetry::LEADING).set(0);
+            self.leading(false);
         }
+    }
+
+    fn leading(&self, leading: bool) {
+        metrics::gauge!(telemetry::LEADING).set(f64::from(u8::from(leading)));
+        self.health.set("writing", leading);
     }
 
     async fn lead(
@@ -271,7 +194,7 @@ impl Writer {
             Ok(backend) => *stale = backend,
             Err(error) => return Err((error, unanswered)),
         }
-        metrics::gauge!(telemetry::LEADING).set(1);
+        self.leading(true);
         tracing::info!(engine = self.store.engine(), "this instance writes");
         let ended = self.write_until_lost(&mut session, unanswered, stop).await;
         if matches!(ended, Ended::Stopped) {
@@ -297,7 +220,7 @@ impl Writer {
         loop {
             let batch = tokio::select! {
                 batch = self.lanes.next() => batch,
-                () = stop.cancelled(), if !self.lanes.express.is_closed() => {
+                () = stop.cancelled(), if self.lanes.open() => {
                     self.lanes.close();
                     continue;
                 }

@@ -305,3 +305,126 @@ fn same(origin: &Origin, digest: Option<&[u8]>, stored: Option<&[u8]>) -> Result
         Origin::Client(_) => Err(Refused::RequestIdReused),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::request::NewEvent;
+
+    fn request(id: u128, stream: u128, expected: Expected, events: usize, guard: Option<u64>) -> Request {
+        let event = NewEvent {
+            name: "routing.case_routed".to_owned(),
+            revision: 1,
+            occurred_at: 0,
+            actor: "citizen".to_owned(),
+            data: Bytes::from_static(b"{}"),
+            sealed: None,
+        };
+        let (category, stream) = ("routing".to_owned(), Uuid::from_u128(stream));
+        let guard = guard.map(|after| Guard {
+            case: stream,
+            after,
+            categories: Vec::new(),
+        });
+        Request {
+            id: Uuid::from_u128(id),
+            origin: Origin::Reaction,
+            streams: vec![StreamAppend {
+                category,
+                id: stream,
+                case: Some(stream),
+                expected,
+                events: vec![event; events],
+            }],
+            unless: guard.into_iter().collect(),
+            express: false,
+            correlation: String::new(),
+            causation: None,
+            traceparent: String::new(),
+        }
+    }
+
+    fn empty(position: u64) -> Batch {
+        Batch::new(
+            Known::default(),
+            Numbers {
+                position,
+                streams: 0,
+                recorded_at: 0,
+            },
+        )
+    }
+
+    proptest! {
+        /// Whatever comes in whatever order: positions have no gap, versions of a stream count by one, each id is stored
+        /// once, and what is refused leaves nothing.
+        #[test]
+        fn numbers_have_no_gap_whatever_is_refused(
+            start in 0_u64..1_000,
+            requests in prop::collection::vec((0_u128..12, 0_u128..4, prop::option::of(0_u64..6), 1_usize..4, prop::option::of(0_u64..1_020)), 0..60),
+        ) {
+            let mut batch = empty(start);
+            let mut versions: HashMap<Uuid, u64> = HashMap::new();
+            let mut last_of_case: HashMap<Uuid, u64> = HashMap::new();
+            let mut first_answers: HashMap<u128, Range<usize>> = HashMap::new();
+            let mut position = start;
+            for (place, (id, stream, expected, events, guard)) in requests.into_iter().enumerate() {
+                let stream_id = Uuid::from_u128(stream);
+                let version = versions.entry(stream_id).or_default();
+                let expected = expected.map_or(Expected::Any, Expected::Version);
+                let decision = batch.decide(place, &request(id, stream, expected, events, guard), None);
+                if let Some(first) = first_answers.get(&id) {
+                    prop_assert_eq!(decision, Ok(Decision::Appended { events: first.clone(), already: true }));
+                    continue;
+                }
+                let as_expected = expected == Expected::Any || expected == Expected::Version(*version);
+                let moved = guard.is_some_and(|after| last_of_case.get(&stream_id).is_some_and(|last| *last > after));
+                let range = match decision {
+                    Ok(Decision::Appended { events, already: false }) => events,
+                    Err(Refused::WrongExpectedVersion { actual, .. }) => {
+                        prop_assert!(!as_expected);
+                        prop_assert_eq!(actual, *version);
+                        continue;
+                    }
+                    Err(Refused::CaseMoved { .. }) => {
+                        prop_assert!(as_expected && moved);
+                        continue;
+                    }
+                    other => return Err(TestCaseError::fail(format!("{other:?}"))),
+                };
+                prop_assert!(as_expected && !moved);
+                for it in &batch.events[range.clone()] {
+                    position += 1;
+                    *version += 1;
+                    prop_assert_eq!((it.event.position, it.event.version), (position, *version));
+                }
+                last_of_case.insert(stream_id, position);
+                first_answers.insert(id, range);
+            }
+            prop_assert_eq!(batch.numbers.position, position);
+            let (begun, moved_on) = batch.stream_rows();
+            prop_assert!(moved_on.is_empty());
+            let stored: HashMap<Uuid, u64> = begun.into_iter().map(|row| (row.id, row.version)).collect();
+            versions.retain(|_, version| *version > 0);
+            prop_assert_eq!(stored, versions);
+        }
+    }
+
+    #[test]
+    fn a_client_who_reuses_the_id_of_a_reaction_is_refused() {
+        let mut batch = empty(0);
+        batch
+            .decide(0, &request(1, 1, Expected::Any, 1, None), None)
+            .unwrap();
+        let by_client = Request {
+            origin: Origin::Client([0; 32]),
+            ..request(1, 1, Expected::Any, 1, None)
+        };
+        assert_eq!(
+            batch.decide(1, &by_client, Some(vec![1])),
+            Err(Refused::RequestIdReused)
+        );
+    }
+}
