@@ -7,7 +7,6 @@ use contracts::grpc::feedback::feedback_server::{Feedback, FeedbackServer};
 use contracts::grpc::feedback::{AnswerRequest, Done, OpinionRequest, ReopenRequest};
 use feedback_domain::Act;
 use kernel::{Actor, CaseId, Clock, RequestId};
-use prost::Message as _;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 

@@ -5,17 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chassis::consumer::Parked;
+use chassis::ledger::AppendedEvent;
 use chassis::nats::{Headers, Message, Nats, NatsError, Work, WorkOptions};
+use chassis::service::Service;
 use chassis::telemetry::trace;
+use contracts::Payload;
+use contracts::events::report::ReportRefused;
 use contracts::subjects;
 use contracts::wire::ReceiptOut;
 use futures::FutureExt;
 use intake_domain::Reason;
-use kernel::Actor;
+use kernel::{Actor, CaseId};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::Intake;
 use crate::error::NotTaken;
 use crate::handle::{Desk, Entrance};
 use crate::{names, parse};
@@ -59,9 +65,11 @@ pub(crate) struct Inbox {
     desk: Arc<Desk>,
 }
 
-/// Why a message stays in INBOX for now.
+/// Why a message stays in INBOX for now, or is parked.
 #[derive(Debug, thiserror::Error)]
-enum Later {
+enum Unsettled {
+    #[error("it can never be put on record")]
+    Never(#[source] NotTaken),
     #[error("the ledger did not take it")]
     Ledger(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the receipt could not be stored")]
@@ -127,7 +135,7 @@ impl Inbox {
         };
         let settled = match outcome {
             Ok(Ok(())) => work.done_unconfirmed().await,
-            Ok(Err(later)) => {
+            Ok(Err(later @ (Unsettled::Ledger(_) | Unsettled::Receipt(_)))) => {
                 let pause = Duration::from_millis(250 << work.deliveries.clamp(0, 6));
                 tracing::warn!(
                     error = &later as &dyn std::error::Error,
@@ -136,7 +144,8 @@ impl Inbox {
                 );
                 work.again(pause).await
             }
-            Err(_) => match self.park(&work).await {
+            // A panic, or what the ledger will never take.
+            Ok(Err(Unsettled::Never(_))) | Err(_) => match self.park(&work).await {
                 Ok(()) => work.give_up().await,
                 Err(later) => {
                     tracing::error!(
@@ -155,7 +164,7 @@ impl Inbox {
         }
     }
 
-    async fn handle(&self, message: &Message) -> Result<(), Later> {
+    async fn handle(&self, message: &Message) -> Result<(), Unsettled> {
         let (channel, gateway) = tokens(&message.subject);
         let entrance = entrance(&channel, &gateway);
         let answer = match parse::report(&message.payload) {
@@ -172,7 +181,8 @@ impl Inbox {
                             .await?;
                         NotTaken::Refused(refused).to_wire(Some(id))
                     }
-                    Err(later) => return Err(Later::Ledger(later.into())),
+                    Err(fault @ NotTaken::Fault(_)) => return Err(Unsettled::Never(fault)),
+                    Err(later) => return Err(Unsettled::Ledger(later.into())),
                 }
             }
             Err(unreadable) => {
@@ -192,14 +202,14 @@ impl Inbox {
         entrance: &Entrance,
         reason: Reason,
         body: &[u8],
-    ) -> Result<(), Later> {
+    ) -> Result<AppendedEvent, Unsettled> {
         self.desk
             .record_refusal(channel, entrance, reason, body)
             .await
-            .map_err(|e| Later::Ledger(e.into()))
+            .map_err(|e| Unsettled::Ledger(e.into()))
     }
 
-    async fn receipt(&self, channel: &str, gateway: &str, answer: &ReceiptOut) -> Result<(), Later> {
+    async fn receipt(&self, channel: &str, gateway: &str, answer: &ReceiptOut) -> Result<(), Unsettled> {
         self.nats
             .publish_stored(
                 &subjects::receipts(channel, gateway),
@@ -211,11 +221,12 @@ impl Inbox {
         Ok(())
     }
 
-    /// A message whose handling panicked: on record as refused, its bytes sealed, and parked with the reason; never its content.
-    async fn park(&self, work: &Work) -> Result<(), Later> {
+    /// A message that can never be handled: on record as refused, its bytes sealed, and parked with the reason; never its content.
+    async fn park(&self, work: &Work) -> Result<(), Unsettled> {
         let (channel, gateway) = tokens(&work.message.subject);
         let entrance = entrance(&channel, &gateway);
-        self.record(&channel, &entrance, Reason::Unhandled, &work.message.payload)
+        let refused = self
+            .record(&channel, &entrance, Reason::Unhandled, &work.message.payload)
             .await?;
         self.receipt(
             &channel,
@@ -223,19 +234,28 @@ impl Inbox {
             &NotTaken::Refused(Reason::Unhandled.into()).to_wire(None),
         )
         .await?;
-        let parked = serde_json::json!({
-            "consumer": "intake",
-            "subject": work.message.subject,
-            "sequence": work.sequence,
-            "reason": Reason::Unhandled.code(),
-            "at": self.desk.clock.now(),
-        });
+        let parked = Parked {
+            consumer: Intake::NAME.to_owned(),
+            position: refused.position,
+            event: refused.id,
+            kind: ReportRefused::TYPE.to_owned(),
+            case: Some(CaseId(refused.stream.id)),
+            reason: Reason::Unhandled.code().to_owned(),
+            detail: format!(
+                "message {} of INBOX; what came is sealed in the event",
+                work.sequence
+            ),
+            at: self.desk.clock.now(),
+        };
+        #[expect(clippy::expect_used, reason = "a struct of texts and numbers")]
+        let body = serde_json::to_vec(&parked).expect("it is always JSON");
+        let subject = subjects::park(Intake::NAME);
         self.nats
             .publish_stored(
-                &subjects::park("intake"),
-                None,
+                &subject,
+                Some(&refused.id.to_string()),
                 &Headers::new(),
-                Bytes::from(parked.to_string()),
+                Bytes::from(body),
             )
             .await?;
         metrics::counter!(names::PARKED).increment(1);
@@ -256,7 +276,9 @@ pub(crate) fn tokens(subject: &str) -> (String, String) {
     } else {
         tokens.next().unwrap_or_default()
     };
-    (channel.to_owned(), tokens.next().unwrap_or_default().to_owned())
+    // `in.sms` names no gateway; nobody may publish it, and should somebody, its refusal needs a subject.
+    let gateway = tokens.next().filter(|token| !token.is_empty()).unwrap_or("_");
+    (channel.to_owned(), gateway.to_owned())
 }
 
 /// A gateway's door. The broker lets a gateway publish under its own name only, so the subject says who it is.
@@ -286,6 +308,6 @@ mod tests {
         assert_eq!(tokens("submit.express.gw1"), pair("express", "gw1"));
         assert_eq!(tokens("express.gw1"), pair("express", "gw1"));
         assert_eq!(tokens("in.in.in"), pair("in", "in"));
-        assert_eq!(tokens("in"), pair("", ""));
+        assert_eq!(tokens("in.sms"), pair("sms", "_"));
     }
 }

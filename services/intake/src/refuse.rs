@@ -1,6 +1,6 @@
 //! What came over NATS and cannot be a report goes on record as refused, so that nothing is lost and nobody wonders.
 
-use chassis::ledger::{Append, Expected, LedgerError, StreamWrite};
+use chassis::ledger::{Append, AppendedEvent, Expected, LedgerError, StreamWrite};
 use contracts::Code;
 use contracts::events::report::ReportRefused;
 use intake_domain::report::Refusal;
@@ -21,7 +21,7 @@ impl Desk {
         entrance: &Entrance,
         reason: Reason,
         body: &[u8],
-    ) -> Result<(), LedgerError> {
+    ) -> Result<AppendedEvent, LedgerError> {
         let request = RequestId::client(
             &format!("{channel}/{}/refused", entrance.sender),
             &hex::encode(Sha256::digest(body)),
@@ -45,10 +45,14 @@ impl Desk {
             .map(|event| new_event(event, &entrance.actor, now, sealed.clone()))
             .collect();
         let write = StreamWrite::new(StreamId::new("report", case.0), Expected::None, events);
-        self.ledger
+        let appended = self
+            .ledger
             .append(Append::client(request, body, Some(case), vec![write]))
-            .await
-            .map(|_| ())
+            .await?;
+        let nothing = || LedgerError::Answer {
+            what: "an append without events".to_owned(),
+        };
+        appended.events.into_iter().next().ok_or_else(nothing)
     }
 }
 

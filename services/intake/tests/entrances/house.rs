@@ -124,12 +124,10 @@ pub(crate) fn report(id: &str, text: &str) -> Vec<u8> {
     report_with(id, text, json!({}))
 }
 
-pub(crate) fn report_with(id: &str, text: &str, more: Value) -> Vec<u8> {
-    let mut body = json!({ "id": id, "text": text });
-    body.as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
-    body.to_string().into_bytes()
+pub(crate) fn report_with(id: &str, text: &str, mut more: Value) -> Vec<u8> {
+    more["id"] = json!(id);
+    more["text"] = json!(text);
+    more.to_string().into_bytes()
 }
 
 /// Code and position of a receipt.

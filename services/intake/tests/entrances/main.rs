@@ -47,8 +47,8 @@ async fn a_report_is_receipted_after_it_is_on_record_sealed_and_without_anything
     );
     assert_eq!(event.occurred_at.to_string(), "2026-03-24T01:00:00Z");
     assert_eq!(event.actor.as_str(), "gateway:gw1");
-    let opened = house
-        .client
+    let classification = house.ledger.client("classification").await.unwrap();
+    let opened = classification
         .open(Purpose::Classify, &[event.position], None)
         .await
         .unwrap();
