@@ -8,6 +8,9 @@ const POSTGRES: [&str; 1] = [include_str!("../../migrations/postgres/0001_ledger
 const SQLITE_KEYS: [&str; 1] = [include_str!("../../migrations/sqlite-keys/0001_keys.sql")];
 const POSTGRES_KEYS: [&str; 1] = [include_str!("../../migrations/postgres-keys/0001_keys.sql")];
 
+/// A migration may take as long as it takes; two instances at once wait for one another.
+const PG_BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(4711001)";
+
 /// Brings the ledger and its key store to the newest schema. Safe to run again, and by two at once.
 ///
 /// # Errors
@@ -62,12 +65,12 @@ async fn apply(
             "INSERT INTO schema_version VALUES ($1)",
         ),
         (Conn::Postgres(_), false) => (
-            "BEGIN; SELECT pg_advisory_xact_lock(4711001)",
+            PG_BEGIN,
             "SELECT COALESCE(MAX(version), 0) FROM schema_version",
             "INSERT INTO schema_version VALUES ($1)",
         ),
         (Conn::Postgres(_), true) => (
-            "BEGIN; SELECT pg_advisory_xact_lock(4711001)",
+            PG_BEGIN,
             "SELECT COALESCE(MAX(version), 0) FROM keys.schema_version",
             "INSERT INTO keys.schema_version VALUES ($1)",
         ),

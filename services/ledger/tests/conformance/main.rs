@@ -11,6 +11,7 @@ mod disk;
 mod lease;
 mod open;
 mod read;
+mod schema;
 mod throughput;
 mod world;
 
