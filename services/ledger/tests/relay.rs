@@ -97,7 +97,7 @@ fn numbered(n: u32) -> Append {
         revision: n,
     };
     let event = NewEvent::of(&payload, Actor::of("unit", "so_xd").unwrap(), SystemClock.now());
-    let event = if n % 3 == 0 {
+    let event = if n.is_multiple_of(3) {
         event.sealed(b"words".to_vec())
     } else {
         event
