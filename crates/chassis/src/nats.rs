@@ -8,7 +8,7 @@ mod work;
 use std::time::Duration;
 
 use async_nats::jetstream;
-use async_nats::{ConnectOptions, Event};
+use async_nats::{ConnectErrorKind, ConnectOptions, Event};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use tokio::sync::watch;
@@ -18,6 +18,7 @@ pub use envelope::{EnvelopeError, from_headers, to_headers};
 pub use message::{Headers, Message};
 pub use work::{Work, WorkOptions, WorkQueue};
 
+use crate::backoff::Backoff;
 use crate::config::{BrokerAccess, Problem};
 use crate::telemetry::{names, trace};
 
@@ -92,7 +93,7 @@ impl Nats {
     /// Connects, waiting for the server as long as it takes. `name` is shown in the server's list of connections.
     ///
     /// # Errors
-    /// `Settings` for an address that is none or a credential that cannot be read.
+    /// `Settings` for an address that is none, a credential that cannot be read, or a user the server refuses.
     pub async fn connect(access: &BrokerAccess, name: &str) -> Result<Self, NatsError> {
         let credential = access.nats_credential.as_ref().map(Credential::load).transpose();
         let credential = credential.map_err(|e| NatsError::Settings(e.to_string()))?;
@@ -102,7 +103,7 @@ impl Nats {
     /// The same with a credential at hand.
     ///
     /// # Errors
-    /// `Settings` for an address that is none.
+    /// `Settings` for an address that is none, or a user the server refuses.
     pub async fn connect_as(
         url: &str,
         credential: Option<Credential>,
@@ -111,7 +112,7 @@ impl Nats {
         let (state, connection) = watch::channel(Connection { up: false, epoch: 0 });
         let mut options = ConnectOptions::new()
             .name(name)
-            .retry_on_initial_connect()
+            .max_reconnects(None)
             .connection_timeout(Duration::from_secs(3))
             .ping_interval(Duration::from_secs(10))
             .request_timeout(Some(Duration::from_secs(5)))
@@ -127,11 +128,7 @@ impl Nats {
                 .custom_inbox_prefix(format!("_INBOX_{user}"))
                 .user_and_password(user, password.reveal().to_owned());
         }
-        let servers: Vec<&str> = url.split(',').map(str::trim).collect();
-        let client = options
-            .connect(servers)
-            .await
-            .map_err(|e| NatsError::broker(format!("cannot use `{url}`"), e))?;
+        let client = connect_patiently(url, &options).await?;
         let jetstream = jetstream::context::ContextBuilder::new()
             .timeout(Duration::from_secs(5))
             .ack_timeout(Duration::from_secs(5))
@@ -150,7 +147,7 @@ impl Nats {
     /// Waits until the connection is up.
     pub async fn connected(&self) {
         let mut connection = self.connection.clone();
-        // The sender lives in the client, which we hold.
+        // The sender lives in the client, which we hold, so this ends only when it is up.
         let _ = connection.wait_for(|c| c.up).await;
     }
 
@@ -305,6 +302,35 @@ impl Nats {
     #[must_use]
     pub fn client(&self) -> &async_nats::Client {
         &self.client
+    }
+}
+
+/// Tries until the server is there; what waiting cannot mend is an error at once.
+async fn connect_patiently(url: &str, options: &ConnectOptions) -> Result<async_nats::Client, NatsError> {
+    let servers: Vec<&str> = url.split(',').map(str::trim).collect();
+    let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
+    loop {
+        let error = match options.clone().connect(servers.as_slice()).await {
+            Ok(client) => return Ok(client),
+            Err(error) => error,
+        };
+        match error.kind() {
+            ConnectErrorKind::ServerParse => {
+                return Err(NatsError::Settings(format!(
+                    "`{url}` is not an address like nats://127.0.0.1:4222"
+                )));
+            }
+            ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+                return Err(NatsError::Settings(format!(
+                    "the broker at {url} refuses the user or the password"
+                )));
+            }
+            _ if (backoff.failures() + 1).is_power_of_two() => {
+                tracing::warn!(url, %error, "waiting for the broker")
+            }
+            _ => {}
+        }
+        backoff.pause().await;
     }
 }
 

@@ -3,6 +3,7 @@
 mod host;
 mod main_fn;
 mod serve;
+mod watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -21,9 +21,9 @@ use crate::service::DRAIN;
 use crate::telemetry::names;
 
 /// How long a lease holds without being renewed: how long a shard stands still when its holder dies.
-const TTL: Duration = Duration::from_secs(6);
+const TTL: Duration = Duration::from_secs(9);
 /// Renewed three times in that time.
-const RENEW: Duration = Duration::from_secs(2);
+const RENEW: Duration = Duration::from_secs(3);
 /// A moved cursor is saved after this time …
 const SAVE_AFTER: Duration = Duration::from_millis(200);
 /// … or so many events.

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use super::watch::watch;
 use super::{DRAIN, Life, serve};
 use crate::callers::Callers;
 use crate::config::ServiceConfig;
@@ -125,8 +126,13 @@ impl Host {
             health,
             shutdown,
             mut tasks,
+            nats,
+            ledger,
             ..
         } = self;
+        // Ends with this function.
+        let mut watching = JoinSet::new();
+        watching.spawn(watch(health.clone(), nats, ledger));
         let servers = serve(&config.listen, life, &health, grpc, http);
         tokio::pin!(servers);
         let mut first_error = None;
