@@ -23,7 +23,7 @@ impl Config {
             .ok_or_else(|| {
                 Problem::new(
                     "--database",
-                    "is missing: name a file (sqlite:escalation.db) or a server (postgres://…)",
+                    "missing: name a file (sqlite:escalation.db) or a server (postgres://…)",
                 )
             })
     }
