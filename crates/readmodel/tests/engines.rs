@@ -1,4 +1,5 @@
-//! The read model's promises on SQLite: a schema that only moves forward, and a checkpoint that moves with its effect.
+//! The read model's promises on both engines: a schema that only moves forward, and a checkpoint that moves with its effect.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use kernel::Position;
 use readmodel::{Database, DatabaseError, Migration, advance, forget, position};
@@ -14,25 +15,11 @@ const TWO: Migration = Migration {
     postgres: "ALTER TABLE notes ADD COLUMN more TEXT; CREATE INDEX notes_at ON notes (at);",
 };
 
-fn url(folder: &tempfile::TempDir) -> String {
-    format!("sqlite:{}", folder.path().join("deep/notes.db").display())
-}
-
-#[tokio::test]
-async fn migrations_run_once_and_a_newer_schema_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    Database::open(&url(&folder), &[ONE]).await.unwrap().close().await;
-    Database::open(&url(&folder), &[ONE, TWO])
-        .await
-        .unwrap()
-        .close()
-        .await;
-    Database::open(&url(&folder), &[ONE, TWO])
-        .await
-        .unwrap()
-        .close()
-        .await;
-    let error = Database::open(&url(&folder), &[ONE]).await.unwrap_err();
+async fn migrations_run_once_and_a_newer_schema_is_refused(url: &str) {
+    Database::open(url, &[ONE]).await.unwrap().close().await;
+    Database::open(url, &[ONE, TWO]).await.unwrap().close().await;
+    Database::open(url, &[ONE, TWO]).await.unwrap().close().await;
+    let error = Database::open(url, &[ONE]).await.unwrap_err();
     assert!(
         matches!(error, DatabaseError::NewerSchema { found: 2, known: 1 }),
         "{error}"
@@ -43,10 +30,8 @@ async fn migrations_run_once_and_a_newer_schema_is_refused() {
     ));
 }
 
-#[tokio::test]
-async fn blobs_texts_numbers_and_absence_come_back_as_they_went_in() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&url(&folder), &[ONE]).await.unwrap();
+async fn blobs_texts_numbers_and_absence_come_back_as_they_went_in(url: &str) {
+    let database = Database::open(url, &[ONE]).await.unwrap();
     for (id, at) in [
         (vec![0_u8, 255, 1], Some(1_700_000_000_000_000_i64)),
         (vec![7], None),
@@ -74,10 +59,8 @@ async fn blobs_texts_numbers_and_absence_come_back_as_they_went_in() {
     assert_eq!(count, 2);
 }
 
-#[tokio::test]
-async fn a_checkpoint_moves_with_its_effect_and_never_over_what_was_applied() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&url(&folder), &[ONE]).await.unwrap();
+async fn a_checkpoint_moves_with_its_effect_and_never_over_what_was_applied(url: &str) {
+    let database = Database::open(url, &[ONE]).await.unwrap();
     assert_eq!(position(&database, "p").await.unwrap(), Position(0));
 
     let mut tx = database.begin().await.unwrap();
@@ -101,4 +84,56 @@ async fn a_checkpoint_moves_with_its_effect_and_never_over_what_was_applied() {
     forget(&mut tx, "p").await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(position(&database, "p").await.unwrap(), Position(0));
+}
+
+mod sqlite {
+    #[tokio::test]
+    async fn migrations_run_once_and_a_newer_schema_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        super::migrations_run_once_and_a_newer_schema_is_refused(&format!(
+            "sqlite:{}",
+            folder.path().join("deep/notes.db").display()
+        ))
+        .await;
+    }
+
+    #[tokio::test]
+    async fn blobs_texts_numbers_and_absence_come_back_as_they_went_in() {
+        let folder = tempfile::tempdir().unwrap();
+        super::blobs_texts_numbers_and_absence_come_back_as_they_went_in(&format!(
+            "sqlite:{}",
+            folder.path().join("deep/notes.db").display()
+        ))
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_checkpoint_moves_with_its_effect_and_never_over_what_was_applied() {
+        let folder = tempfile::tempdir().unwrap();
+        super::a_checkpoint_moves_with_its_effect_and_never_over_what_was_applied(&format!(
+            "sqlite:{}",
+            folder.path().join("deep/notes.db").display()
+        ))
+        .await;
+    }
+}
+
+mod postgres {
+    #[tokio::test]
+    async fn migrations_run_once_and_a_newer_schema_is_refused() {
+        let server = testkit::postgres::Postgres::start().await.unwrap();
+        super::migrations_run_once_and_a_newer_schema_is_refused(&server.url()).await;
+    }
+
+    #[tokio::test]
+    async fn blobs_texts_numbers_and_absence_come_back_as_they_went_in() {
+        let server = testkit::postgres::Postgres::start().await.unwrap();
+        super::blobs_texts_numbers_and_absence_come_back_as_they_went_in(&server.url()).await;
+    }
+
+    #[tokio::test]
+    async fn a_checkpoint_moves_with_its_effect_and_never_over_what_was_applied() {
+        let server = testkit::postgres::Postgres::start().await.unwrap();
+        super::a_checkpoint_moves_with_its_effect_and_never_over_what_was_applied(&server.url()).await;
+    }
 }
