@@ -260,3 +260,28 @@ fn unreadable() -> Classification {
         reasons: vec![Reason::Unclear],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn erased_content_is_read_as_nothing_and_waits_for_a_person() {
+        assert!(text_of(Some(&Opened::Erased)).unwrap().is_none());
+        assert!(unreadable().needs_review());
+        assert!(!unreadable().finding.complete);
+    }
+
+    #[test]
+    fn content_that_cannot_be_read_is_parked_without_quoting_it_and_a_missing_right_is_waited_for() {
+        let Err(Failure::Poison { detail, .. }) =
+            text_of(Some(&Opened::Plain(b"{\"text\": 0900000001".to_vec())))
+        else {
+            panic!("not parked")
+        };
+        assert!(!detail.contains("0900"), "{detail}");
+        assert!(matches!(text_of(None), Err(Failure::Poison { .. })));
+        let refused = Opened::Refused("no purpose".to_owned());
+        assert!(matches!(text_of(Some(&refused)), Err(Failure::Transient(_))));
+    }
+}

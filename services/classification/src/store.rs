@@ -134,3 +134,80 @@ fn waiting_of(row: &sqlx::any::AnyRow) -> Result<Waiting, sqlx::Error> {
         confidence: u16::try_from(number("confidence")?).unwrap_or_default(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::postgres::Postgres;
+
+    use super::*;
+
+    fn waiting(case: u8, position: u64, urgency: &str) -> Waiting {
+        Waiting {
+            case: CaseId::from_slice(&[case; 16]).unwrap(),
+            position: Position(position),
+            requested_at: Instant(1_000_000),
+            reasons: vec!["unclear".to_owned(), "about_an_official".to_owned()],
+            field: "state_management".to_owned(),
+            topic: String::new(),
+            kind: "complaint".to_owned(),
+            urgency: urgency.to_owned(),
+            level: 3,
+            confidence: 512,
+        }
+    }
+
+    /// Every function of the store, on either engine.
+    async fn keeps_what_waits(url: &str) {
+        let store = Store::open(url).await.unwrap();
+        let all = [
+            waiting(1, 1, "normal"),
+            waiting(2, 2, "normal"),
+            waiting(3, 3, "emergency"),
+        ];
+        let changes = all.clone().map(Change::Requested);
+        store.apply(&changes, Position(1), Position(3)).await.unwrap();
+        let [first, second, third] = all;
+        let in_order = [third.clone(), first.clone(), second.clone()];
+        assert_eq!(
+            store.waiting(10).await.unwrap(),
+            in_order,
+            "danger first, then the oldest"
+        );
+        assert_eq!(store.waiting(1).await.unwrap(), std::slice::from_ref(&third));
+        store
+            .apply(&[Change::Decided(third.case)], Position(4), Position(4))
+            .await
+            .unwrap();
+        assert_eq!(store.waiting(10).await.unwrap(), [first, second]);
+        assert_eq!(store.position().await.unwrap(), Position(4));
+        let again = store.apply(&changes, Position(1), Position(3)).await;
+        assert!(
+            matches!(again, Err(DatabaseError::CheckpointMoved { .. })),
+            "a batch is applied once"
+        );
+        store.reset().await.unwrap();
+        assert_eq!(
+            (
+                store.position().await.unwrap(),
+                store.waiting(10).await.unwrap().len()
+            ),
+            (Position(0), 0)
+        );
+    }
+
+    #[tokio::test]
+    async fn on_sqlite_the_queue_keeps_what_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        keeps_what_waits(&format!(
+            "sqlite:{}",
+            folder.path().join("classification.db").display()
+        ))
+        .await;
+    }
+
+    #[tokio::test]
+    async fn on_postgresql_the_queue_keeps_what_waits() {
+        let server = Postgres::start().await.unwrap();
+        keeps_what_waits(&server.url()).await;
+    }
+}

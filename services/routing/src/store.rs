@@ -178,3 +178,111 @@ async fn change_row(tx: &mut Transaction, case: CaseId, change: &Change) -> Resu
     };
     query.execute(&mut **tx).await.map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::postgres::Postgres;
+
+    use super::*;
+
+    fn dispatched(unit: &str, revision: u32, position: u64) -> Change {
+        Change::Dispatched {
+            unit: unit.to_owned(),
+            office: "vp_ubnd",
+            revision,
+            at: Instant(1_000_000),
+            position: Position(position),
+        }
+    }
+
+    /// Every function of the store, on either engine.
+    async fn keeps_what_is_before_each_unit(url: &str) {
+        let store = Store::open(url).await.unwrap();
+        let (a, b) = (CaseId(uuid::Uuid::from_u128(1)), CaseId(uuid::Uuid::from_u128(2)));
+        let found = Change::Found {
+            topic: Some("roads"),
+            urgency: "urgent",
+            level: 2,
+        };
+        let received = Change::Received {
+            code: "HA-1".to_owned(),
+        };
+        let first = [
+            (a, received),
+            (a, found),
+            (a, dispatched("so_xd", 1, 3)),
+            (b, dispatched("so_xd", 1, 4)),
+        ];
+        store.apply(&first, Position(1), Position(4)).await.unwrap();
+        assert_eq!(store.position().await.unwrap(), Position(4));
+        let cases = |rows: Vec<Row>| {
+            rows.into_iter()
+                .map(|row| (row.case, row.state))
+                .collect::<Vec<_>>()
+        };
+        let state = |case, state: &str| (case, state.to_owned());
+        let list = store.list(Some("so_xd"), 10).await.unwrap();
+        assert_eq!(
+            cases(list.clone()),
+            [state(b, "dispatched"), state(a, "dispatched")],
+            "the newest first"
+        );
+        let row = Row {
+            case: a,
+            code: "HA-1".to_owned(),
+            unit: "so_xd".to_owned(),
+            revision: 1,
+            state: "dispatched".to_owned(),
+            office: "vp_ubnd".to_owned(),
+            topic: "roads".to_owned(),
+            urgency: "urgent".to_owned(),
+            level: 2,
+            dispatched_at: 1_000_000,
+        };
+        assert_eq!(list[1], row);
+        let second = [
+            (a, Change::State("accepted")),
+            (a, Change::Closed(true)),
+            (b, Change::State("returned")),
+        ];
+        store.apply(&second, Position(5), Position(7)).await.unwrap();
+        assert_eq!(cases(store.list(None, 10).await.unwrap()), [state(a, "closed")]);
+        let third = [(a, Change::Closed(false)), (b, dispatched("udc", 2, 8))];
+        store.apply(&third, Position(8), Position(9)).await.unwrap();
+        assert_eq!(
+            cases(store.list(Some("udc"), 10).await.unwrap()),
+            [state(b, "dispatched")]
+        );
+        assert_eq!(
+            cases(store.list(None, 1).await.unwrap()),
+            [state(b, "dispatched")],
+            "no more than asked for"
+        );
+        let again = store.apply(&third, Position(8), Position(9)).await;
+        assert!(
+            matches!(again, Err(DatabaseError::CheckpointMoved { .. })),
+            "a batch is applied once"
+        );
+        store.reset().await.unwrap();
+        assert_eq!(
+            (
+                store.position().await.unwrap(),
+                store.list(None, 10).await.unwrap().len()
+            ),
+            (Position(0), 0)
+        );
+    }
+
+    #[tokio::test]
+    async fn on_sqlite_the_list_keeps_what_is_before_each_unit() {
+        let folder = tempfile::tempdir().unwrap();
+        keeps_what_is_before_each_unit(&format!("sqlite:{}", folder.path().join("routing.db").display()))
+            .await;
+    }
+
+    #[tokio::test]
+    async fn on_postgresql_the_list_keeps_what_is_before_each_unit() {
+        let server = Postgres::start().await.unwrap();
+        keeps_what_is_before_each_unit(&server.url()).await;
+    }
+}

@@ -6,7 +6,7 @@ use contracts::events::report::ReportReceived;
 use contracts::events::routing::{CaseAccepted, CaseDispatched, CaseReturned, CaseRouted, ResultReported};
 use contracts::sealed::Note;
 use contracts::wire::{DeskReply, DeskRequest};
-use kernel::taxonomy::{Destination, Level};
+use kernel::taxonomy::{Destination, Level, Office};
 
 use crate::world::{SAID, World, code, hole_in_the_road, refused, request};
 
@@ -285,4 +285,28 @@ async fn after_a_restart_routing_goes_on_and_does_nothing_twice() {
         1,
         "the same policy is published once"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_that_is_there_already_counts_as_given() {
+    let world = World::start().await;
+    let case = world.report("1", "2026-11-24T08:00:00+07:00").await;
+    // As if routing had been killed after the notice and before its cursor, longer ago than the broker remembers ids.
+    let subject = contracts::subjects::case_notice(Office::PeoplesCommittee, "so_xd", case, 1);
+    let none = chassis::nats::Headers::new();
+    world
+        .nats
+        .publish_stored(&subject, None, &none, "{}".into())
+        .await
+        .unwrap();
+    world.classified(case, hole_in_the_road(Level::TWO)).await;
+    let dispatched = world.wait_for::<CaseDispatched>(case).await.position;
+    world.wait_for_cursor("routing-notices", dispatched).await;
+    let parked = world
+        .nats
+        .stream_state(contracts::subjects::PARK)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(parked.messages, 0);
 }

@@ -203,6 +203,23 @@ impl World {
         .collect()
     }
 
+    /// Waits until a consumer has nothing undone up to a position.
+    pub(crate) async fn wait_for_cursor(&self, consumer: &str, position: Position) {
+        let wait = async {
+            loop {
+                let (cursors, _) = self.ledger.list_cursors().await.unwrap();
+                if cursors
+                    .iter()
+                    .any(|cursor| cursor.consumer == consumer && cursor.position >= position.0)
+                {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap();
+    }
+
     /// The next notice on CASES.
     pub(crate) async fn notice(&mut self) -> CaseNotice {
         let message = tokio::time::timeout(Duration::from_secs(30), self.notices.next())
