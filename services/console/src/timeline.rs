@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::lang::Lang;
 use crate::words::{List, say};
 
+mod arithmetic;
 mod tell;
 
 /// Which part of the city a line is about; decides its mark on the page.

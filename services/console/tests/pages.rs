@@ -291,3 +291,76 @@ async fn every_answer_forbids_scripts_of_others_framing_and_keeping() {
         "no inline code, nothing from elsewhere"
     );
 }
+
+#[tokio::test]
+async fn the_directory_is_changed_by_an_administrator_only_and_the_same_request_changes_it_once() {
+    use contracts::grpc::console::directory_client::DirectoryClient;
+    use contracts::grpc::console::{GrantRequest, ListRequest};
+    fn as_caller<T>(caller: &str, message: T) -> tonic::Request<T> {
+        let mut request = tonic::Request::new(message);
+        let token = format!("Bearer {}", testkit::ledger::token(caller));
+        request
+            .metadata_mut()
+            .insert("authorization", token.parse().unwrap());
+        request
+    }
+    let house = House::open().await.unwrap();
+    let mut directory = DirectoryClient::connect(house.grpc.clone()).await.unwrap();
+    let grant = GrantRequest {
+        request_id: "1".to_owned(),
+        kind: "unit".to_owned(),
+        code: "so_xd".to_owned(),
+        roles: vec!["unit".to_owned()],
+        ..GrantRequest::default()
+    };
+    let refused = directory
+        .grant(as_caller("routing", grant.clone()))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+    let first = directory
+        .grant(as_caller("test", grant.clone()))
+        .await
+        .unwrap()
+        .into_inner();
+    let again = directory
+        .grant(as_caller("test", grant.clone()))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (first.already, again.already, first.position),
+        (false, true, again.position)
+    );
+    let wrong = GrantRequest {
+        roles: vec!["king".to_owned()],
+        request_id: "2".to_owned(),
+        ..grant.clone()
+    };
+    let refused = directory.grant(as_caller("test", wrong)).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+    let revoke = GrantRequest {
+        request_id: "3".to_owned(),
+        ..grant
+    };
+    let revoked = directory
+        .revoke(as_caller("test", revoke))
+        .await
+        .unwrap()
+        .into_inner();
+    // Read your own writes: a page that waits for the position has the projection there.
+    let mut browser = house.signed(Role::Admin).await.unwrap();
+    browser
+        .get(&format!("/cases/HA-00000-00000-0?at={}", revoked.position))
+        .await
+        .unwrap();
+    let list = directory
+        .list(as_caller("test", ListRequest {}))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(
+        list.entries.is_empty() && list.position >= revoked.position,
+        "{list:?}"
+    );
+}

@@ -275,7 +275,7 @@ fn of_obligation(event: &Recorded, told: &mut Told<'_>) -> Option<Sentence> {
         let steps = e
             .arithmetic
             .iter()
-            .map(|s| s.as_str().replace('_', " "))
+            .map(|s| super::arithmetic::step(s.as_str(), l))
             .collect::<Vec<_>>()
             .join(", ");
         let rule = format!("{} {}", l.t("quy tắc", "rule"), e.rule);

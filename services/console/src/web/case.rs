@@ -37,6 +37,7 @@ struct CasePage {
     may_open: bool,
     words: Option<Words>,
     actions: Vec<Action>,
+    review: bool,
     problem: Option<String>,
     waiting: bool,
 }
@@ -152,6 +153,7 @@ async fn page(app: &App, signed: &Signed, row: &CaseRow, extra: Extra) -> Result
         may_open: may(role, Act::OpenContent),
         words: extra.words,
         actions,
+        review: may(role, Act::Review) && fits(Act::Review, row),
         problem: extra.problem.map(|p| p.whole(lang)),
         waiting: extra.waiting,
     };

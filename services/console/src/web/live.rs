@@ -31,10 +31,11 @@ pub(super) async fn events(
         shutdown: app.shutdown.clone(),
         rested: true,
     };
+    // An event without data would not be dispatched by the browser.
     let stream = futures::stream::unfold(listening, |mut l| async move {
         l.change()
             .await
-            .then(|| (Ok(Event::default().event("changed").data("")), l))
+            .then(|| (Ok(Event::default().event("changed").data("now")), l))
     });
     Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }

@@ -38,6 +38,7 @@ struct Queue {
 
 struct Item {
     code: String,
+    about: &'static str,
     reasons: String,
     urgency: String,
     when: String,
@@ -185,11 +186,13 @@ async fn page(app: &App, signed: &Signed, extra: Extra) -> Result<Response, Prob
     let lang = signed.lang();
     let now = app.clock.now();
     // A case that our own table does not know yet comes a moment later, by itself.
-    let known: Vec<(&Review, &CaseRow)> = reviews
+    let mut known: Vec<(&Review, &CaseRow)> = reviews
         .iter()
         .filter_map(|r| Some((r, rows.get(&CaseId::from_slice(&r.case_id)?)?)))
         .filter(|(_, row)| !row.code.is_empty())
         .collect();
+    // Emergencies overtake; the rest by age.
+    known.sort_by_key(|(review, row)| (row.urgency.unwrap_or(Urgency::Normal), review.position));
     let wanted = extra.code.as_deref();
     let chosen = known
         .iter()
@@ -200,6 +203,9 @@ async fn page(app: &App, signed: &Signed, extra: Extra) -> Result<Response, Prob
         .iter()
         .map(|(review, row)| Item {
             code: row.code.clone(),
+            about: row.topic.map_or(lang.t("Chưa rõ chủ đề", "No topic yet"), |t| {
+                lang.t(t.vi(), t.en())
+            }),
             reasons: reasons(review, lang).join(", "),
             urgency: row.urgency.map(|u| u.to_string()).unwrap_or_default(),
             when: short(Instant(review.requested_at), now),

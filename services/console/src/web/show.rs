@@ -105,11 +105,11 @@ impl RowView {
     }
 }
 
-/// `over`, `soon` (within two hours) or `ok`.
+/// `over`, `soon` (within half an hour) or `ok`.
 fn due_class(due: Instant, now: Instant) -> &'static str {
     match due.0 - now.0 {
         ..=0 => "over",
-        1..=7_200_000_000 => "soon",
+        1..=1_800_000_000 => "soon",
         _ => "ok",
     }
 }
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(left(now.plus_micros(HOUR / 2), now, Lang::Vi), "còn 30 phút");
         assert_eq!(left(now.plus_micros(5 * HOUR), now, Lang::En), "5 h left");
         assert_eq!(left(now.plus_micros(-72 * HOUR), now, Lang::Vi), "quá 3 ngày");
-        assert_eq!(due_class(now.plus_micros(HOUR), now), "soon");
+        assert_eq!(due_class(now.plus_micros(HOUR / 2), now), "soon");
         assert_eq!(due_class(now, now), "over");
     }
 

@@ -24,7 +24,7 @@ pub(crate) const PASSWORD: &str = "mật khẩu thử 1";
 /// Everything that runs.
 pub(crate) struct House {
     _nats: NatsServer,
-    pub(crate) ledger: TestLedger,
+    _ledger: TestLedger,
     pub(crate) store: Store,
     pub(crate) url: String,
     pub(crate) grpc: String,
@@ -67,7 +67,7 @@ impl House {
         let client = ledger.client("test").await?;
         Ok(Self {
             _nats: nats,
-            ledger,
+            _ledger: ledger,
             store,
             url: format!("http://{http}"),
             grpc: format!("http://{}", running.grpc),
