@@ -31,8 +31,6 @@ fn render(folder: &DataFolder, port: u16, users: &[NatsCredential], key: &str) -
     line(0, format!("log_file: {}", quoted(&folder.nats_log().to_string_lossy())));
     line(0, "logfile_size_limit: 16MB".to_owned());
     line(0, "logfile_max_num: 3".to_owned());
-    line(0, "lame_duck_duration: 1s".to_owned());
-    line(0, "lame_duck_grace_period: 100ms".to_owned());
     line(0, "jetstream {".to_owned());
     // nats-server adds the folder `jetstream` itself.
     line(2, format!("store_dir: {}", quoted(&folder.nats().to_string_lossy())));

@@ -10,7 +10,9 @@ use chassis::ledger::LedgerClient;
 use console::lang::Lang;
 use console::timeline;
 use contracts::Recorded;
-use contracts::events::report::ReportReceived;
+use contracts::events::classification::ReviewRequested;
+use contracts::events::report::{ReportReceived, ReportRefused};
+use contracts::events::routing::CaseRouted;
 use contracts::grpc::routing::ListUnitsRequest;
 use contracts::grpc::routing::routing_client::RoutingClient;
 use kernel::{CaseId, Clock, Instant};
@@ -22,7 +24,7 @@ use crate::output;
 /// A story that grew in this time is still growing.
 const QUIET: i64 = Instant::SECOND / 2;
 /// How long to wait for it to come to rest.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  hoiam case HA-7K3MX-9QP4T-C\n  hoiam case HA-7K3MX-9QP4T-C --lang en")]
@@ -67,13 +69,14 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
     Ok(())
 }
 
-/// The case's events, once nothing more is added at the moment: a report just handed in is still on its way through the house.
+/// The case's events, once it has come to rest for the moment: a report just handed in is still on its way through the house.
 async fn at_rest(ledger: &LedgerClient, case: CaseId) -> anyhow::Result<Vec<Recorded>> {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let mut events = ledger.read_case(case).await?;
     loop {
         let last = events.iter().map(|e| e.recorded_at).max().unwrap_or_default();
-        if SystemClock.now() > last.plus_micros(QUIET) || tokio::time::Instant::now() > deadline {
+        let decided = events.iter().any(|e| e.is::<CaseRouted>() || e.is::<ReviewRequested>() || e.is::<ReportRefused>());
+        if (decided && SystemClock.now() > last.plus_micros(QUIET)) || tokio::time::Instant::now() > deadline {
             return Ok(events);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

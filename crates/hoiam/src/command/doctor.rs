@@ -37,7 +37,7 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<Ex
     machine::permissions(&folder, &mut report);
     machine::disk(&folder, &mut report);
     match System::of(data) {
-        Err(error) => report.wrong("running", format!("{error:#}"), "start it"),
+        Err(error) => report.wrong("running", format!("{error:#}"), "one that was killed is started the same way; it goes on where it was"),
         Ok(system) => {
             report.well("running", format!("process {}", system.run.pid));
             look(&system, arguments.verbose, &mut report).await;
