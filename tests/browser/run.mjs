@@ -211,7 +211,7 @@ step("the review queue is worked by keyboard: content, decision, the next one", 
   await page.goto(`${base}/review`);
   await page.locator("#queue a").first().waitFor();
   const before = await page.locator("#queue a").count();
-  const code = await page.locator("#queue a[aria-current] b").textContent();
+  const code = await page.locator("#queue a[aria-current] > b").textContent();
   await page.keyboard.press("o");
   await page.locator("blockquote").first().waitFor();
   await looksRight(page, "06-review");
