@@ -25,12 +25,22 @@ use crate::{output, up};
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Data {
     /// The data folder.
-    #[arg(long, env = "HOIAM_DATA", default_value = "data", global = true, value_name = "DIR")]
+    #[arg(
+        long,
+        env = "HOIAM_DATA",
+        default_value = "data",
+        global = true,
+        value_name = "DIR"
+    )]
     pub(crate) data: PathBuf,
 }
 
 #[derive(Parser)]
-#[command(name = "hoiam", version, about = "Hồi Âm: the answer that comes back. Runs the whole system on one machine, and looks into it.")]
+#[command(
+    name = "hoiam",
+    version,
+    about = "Hồi Âm: the answer that comes back. Runs the whole system on one machine, and looks into it."
+)]
 struct Cli {
     #[command(flatten)]
     data: Data,
@@ -117,7 +127,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|e| e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
+    error.chain().any(|e| {
+        e.downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    })
 }
 
 /// An error and what lies behind it, on one line; a cause that only repeats what was said is left out.
@@ -143,7 +156,10 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent_and_every_command_shows_an_example() {
         fn check(command: &clap::Command, path: &str) {
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             if command.get_subcommands().next().is_none() {
                 assert!(help.contains("Example"), "{path} shows no example");
             }
@@ -160,7 +176,9 @@ mod tests {
 
     #[test]
     fn an_error_is_told_on_one_line_without_repetition() {
-        let error = anyhow::anyhow!("it is taken").context("cannot listen: it is taken").context("up\nfailed");
+        let error = anyhow::anyhow!("it is taken")
+            .context("cannot listen: it is taken")
+            .context("up\nfailed");
         assert_eq!(one_line(&error), "up failed: cannot listen: it is taken");
     }
 }

@@ -41,7 +41,10 @@ impl System {
         let client = LedgerClient::lazy(self.run.grpc("ledger")?, &self.folder.read_token("admin")?)?;
         match tokio::time::timeout(PATIENCE, client.head(kernel::Position(0))).await {
             Ok(head) => head.map(|_| client).map_err(Into::into),
-            Err(_) => bail!("the ledger at {} does not answer: is `hoiam up` still running?", self.run.grpc("ledger")?),
+            Err(_) => bail!(
+                "the ledger at {} does not answer: is `hoiam up` still running?",
+                self.run.grpc("ledger")?
+            ),
         }
     }
 
@@ -59,7 +62,9 @@ impl System {
             .connect_timeout(PATIENCE)
             .connect()
             .await
-            .with_context(|| format!("{name} at {address} cannot be reached: is `hoiam up` still running?"))?;
+            .with_context(|| {
+                format!("{name} at {address} cannot be reached: is `hoiam up` still running?")
+            })?;
         let token = Secret::new(self.folder.read_token("admin")?);
         Ok(InterceptedService::new(channel, BearerToken::new(token)))
     }
@@ -70,11 +75,16 @@ impl System {
             return Ok(case);
         }
         let code = TrackingCode::parse(named)?;
-        let filter = Filter { types: vec!["report.report_received".to_owned()], ..Filter::default() };
+        let filter = Filter {
+            types: vec!["report.report_received".to_owned()],
+            ..Filter::default()
+        };
         let mut reports = std::pin::pin!(ledger.read_all(Range::default(), filter));
         while let Some(event) = reports.next().await {
             let event = event?;
-            if event.decode::<ReportReceived>()?.is_some_and(|report| report.code == code)
+            if event
+                .decode::<ReportReceived>()?
+                .is_some_and(|report| report.code == code)
                 && let Some(case) = event.case
             {
                 return Ok(case);
@@ -86,11 +96,20 @@ impl System {
 
 /// Connects to the broker with a credential that says where it is.
 pub(crate) async fn broker(credential: &NatsCredential) -> anyhow::Result<Nats> {
-    let url = credential.url.as_deref().context("the credential file says no `url`: start `hoiam up` once, which writes it")?;
-    let secret = Credential { user: credential.user.clone(), password: Secret::new(credential.password.clone()) };
+    let url = credential
+        .url
+        .as_deref()
+        .context("the credential file says no `url`: start `hoiam up` once, which writes it")?;
+    let secret = Credential {
+        user: credential.user.clone(),
+        password: Secret::new(credential.password.clone()),
+    };
     match tokio::time::timeout(PATIENCE, Nats::connect_as(url, Some(secret), "hoiam command")).await {
         Ok(connected) => Ok(connected?),
-        Err(_) => bail!("the broker at {url} cannot be reached as `{}`, or does not let it in", credential.user),
+        Err(_) => bail!(
+            "the broker at {url} cannot be reached as `{}`, or does not let it in",
+            credential.user
+        ),
     }
 }
 

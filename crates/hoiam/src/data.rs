@@ -28,7 +28,8 @@ impl DataFolder {
     /// # Errors
     /// When the present directory is unknown, so that a relative path means nothing.
     pub fn at(path: &Path) -> anyhow::Result<Self> {
-        let root = std::path::absolute(path).with_context(|| format!("{} means nothing here", path.display()))?;
+        let root =
+            std::path::absolute(path).with_context(|| format!("{} means nothing here", path.display()))?;
         Ok(Self { root })
     }
 
@@ -49,7 +50,12 @@ impl DataFolder {
         ] {
             secrets::private_folder(&folder)?;
         }
-        for key in [self.kek(), self.identity_key(), self.outbox_key(), self.jetstream_key()] {
+        for key in [
+            self.kek(),
+            self.identity_key(),
+            self.outbox_key(),
+            self.jetstream_key(),
+        ] {
             secrets::ensure_key(&key)?;
         }
         identities::ensure_all(self)?;
@@ -209,7 +215,10 @@ mod tests {
     fn modes(folder: &Path, into: &mut Vec<(PathBuf, u32)>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            into.push((path.clone(), path.metadata().unwrap().permissions().mode() & 0o777));
+            into.push((
+                path.clone(),
+                path.metadata().unwrap().permissions().mode() & 0o777,
+            ));
             if path.is_dir() {
                 modes(&path, into);
             }
@@ -235,8 +244,13 @@ mod tests {
         let folder = DataFolder::at(&temp.path().join("data")).unwrap();
         folder.init().unwrap();
         let read = || {
-            [folder.kek(), folder.token("routing"), folder.callers(), folder.nats_credential("gw-demo")]
-                .map(|path| std::fs::read(path).unwrap_or_default())
+            [
+                folder.kek(),
+                folder.token("routing"),
+                folder.callers(),
+                folder.nats_credential("gw-demo"),
+            ]
+            .map(|path| std::fs::read(path).unwrap_or_default())
         };
         let before = read();
         folder.init().unwrap();

@@ -26,7 +26,9 @@ use services::Launched;
 
 /// What `hoiam up` is told.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  hoiam up\n  hoiam up --data /srv/hoiam --port 9000\n  HOIAM_DATABASE=postgres://hoiam@localhost/hoiam hoiam up")]
+#[command(
+    after_help = "Examples:\n  hoiam up\n  hoiam up --data /srv/hoiam --port 9000\n  HOIAM_DATABASE=postgres://hoiam@localhost/hoiam hoiam up"
+)]
 pub struct Arguments {
     /// The ledger's database: `postgres://…`, or SQLite in the data folder when none is named.
     #[arg(long, env = "HOIAM_DATABASE", hide_env_values = true)]
@@ -99,16 +101,41 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
     };
     let info = RunInfo {
         pid: std::process::id(),
-        console: launched.iter().find(|s| s.name == "console").and_then(Launched::http).unwrap_or_default(),
+        console: launched
+            .iter()
+            .find(|s| s.name == "console")
+            .and_then(Launched::http)
+            .unwrap_or_default(),
         nats: broker.url().to_owned(),
         nats_pid: crate::broker::running(&folder),
         grpc: launched.iter().map(|s| (s.name.to_owned(), s.grpc())).collect(),
-        http: launched.iter().filter_map(|s| Some((s.name.to_owned(), s.http()?))).collect(),
-        engine: if options.database.is_some() { "postgres" } else { "sqlite" }.to_owned(),
+        http: launched
+            .iter()
+            .filter_map(|s| Some((s.name.to_owned(), s.http()?)))
+            .collect(),
+        engine: if options.database.is_some() {
+            "postgres"
+        } else {
+            "sqlite"
+        }
+        .to_owned(),
     };
     let stop_healing = CancellationToken::new();
-    let healer = tokio::spawn(heal::run(folder.clone(), broker.url().to_owned(), broker.starts(), stop_healing.clone()));
-    let running = Running { info, folder, broker, launched, healer, stop_healing, _lock: lock };
+    let healer = tokio::spawn(heal::run(
+        folder.clone(),
+        broker.url().to_owned(),
+        broker.starts(),
+        stop_healing.clone(),
+    ));
+    let running = Running {
+        info,
+        folder,
+        broker,
+        launched,
+        healer,
+        stop_healing,
+        _lock: lock,
+    };
     match running.settle_in(options.demo).await {
         Ok(()) => Ok(running),
         Err(error) => {
@@ -121,10 +148,15 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
 impl Running {
     /// What comes after all services listen: the durables, the demonstration, and the word that it runs.
     async fn settle_in(&self, with_demo: bool) -> anyhow::Result<()> {
-        let system = System { folder: self.folder.clone(), run: self.info.clone() };
+        let system = System {
+            folder: self.folder.clone(),
+            run: self.info.clone(),
+        };
         heal::first_time(&system).await?;
         if with_demo {
-            demo::prepare(&system).await.context("the demonstration accounts and units")?;
+            demo::prepare(&system)
+                .await
+                .context("the demonstration accounts and units")?;
         }
         self.info.write(&self.folder)
     }
@@ -136,7 +168,15 @@ impl Running {
 
     /// Stops everything in order: services, then the ledger, then the broker. What was taken is finished.
     pub async fn stop(self) {
-        let Self { folder, broker, launched, healer, stop_healing, _lock, .. } = self;
+        let Self {
+            folder,
+            broker,
+            launched,
+            healer,
+            stop_healing,
+            _lock,
+            ..
+        } = self;
         stop_healing.cancel();
         if let Err(error) = healer.await {
             tracing::error!(%error, "the healer ended badly");

@@ -44,14 +44,24 @@ impl Broker {
         let program = super::find()?;
         orphan::stop(folder).await?;
         let port = free_port(port)?;
-        let mut server = Server { folder: folder.clone(), program, port, users: BTreeMap::new() };
+        let mut server = Server {
+            folder: folder.clone(),
+            program,
+            port,
+            users: BTreeMap::new(),
+        };
         let child = server.spawn().await?;
         folder.tell_users_the_address(&server.url())?;
         let (count, starts) = watch::channel(1);
         let stop = CancellationToken::new();
         let url = server.url();
         let watcher = tokio::spawn(watch_over(server, child, count, stop.clone()));
-        Ok(Self { url, starts, stop, watcher })
+        Ok(Self {
+            url,
+            starts,
+            stop,
+            watcher,
+        })
     }
 
     /// `nats://127.0.0.1:4222`.
@@ -91,7 +101,8 @@ impl Server {
     /// Remembers the users in the folder, among them those added while it runs.
     fn remember_users(&mut self) {
         if let Ok(users) = self.folder.nats_users() {
-            self.users.extend(users.into_iter().map(|user| (user.user.clone(), user)));
+            self.users
+                .extend(users.into_iter().map(|user| (user.user.clone(), user)));
         }
     }
 
@@ -113,7 +124,11 @@ impl Server {
             .with_context(|| format!("{} cannot be started", self.program.display()))?;
         match tokio::time::timeout(START, self.ready(&mut child)).await {
             Ok(result) => result?,
-            Err(_) => bail!("nats-server does not answer after {} s: see {}", START.as_secs(), self.folder.nats_log().display()),
+            Err(_) => bail!(
+                "nats-server does not answer after {} s: see {}",
+                START.as_secs(),
+                self.folder.nats_log().display()
+            ),
         }
         Ok(child)
     }
@@ -122,7 +137,10 @@ impl Server {
     async fn ready(&self, child: &mut Child) -> anyhow::Result<()> {
         loop {
             if let Some(status) = child.try_wait()? {
-                bail!("nats-server ended at once ({status}): {}", last_complaint(&self.folder));
+                bail!(
+                    "nats-server ended at once ({status}): {}",
+                    last_complaint(&self.folder)
+                );
             }
             if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)).await {
                 let mut greeting = [0_u8; 5];
@@ -136,7 +154,12 @@ impl Server {
 }
 
 /// Starts it again whenever it ends, until told to stop; a start that fails is tried again, more and more slowly.
-async fn watch_over(mut server: Server, mut child: Child, count: watch::Sender<u64>, stop: CancellationToken) {
+async fn watch_over(
+    mut server: Server,
+    mut child: Child,
+    count: watch::Sender<u64>,
+    stop: CancellationToken,
+) {
     let mut pause = Duration::from_millis(100);
     loop {
         tokio::select! {
@@ -162,7 +185,10 @@ async fn watch_over(mut server: Server, mut child: Child, count: watch::Sender<u
                     count.send_modify(|n| *n += 1);
                     break;
                 }
-                Err(error) => tracing::error!(error = format!("{error:#}"), "nats-server could not be started again"),
+                Err(error) => tracing::error!(
+                    error = format!("{error:#}"),
+                    "nats-server could not be started again"
+                ),
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -177,7 +203,10 @@ async fn end(child: &mut Child) {
         // An error means that it has gone already.
         let _ = super::signal(pid, Signal::SIGTERM);
     }
-    if tokio::time::timeout(Duration::from_secs(10), child.wait()).await.is_err() {
+    if tokio::time::timeout(Duration::from_secs(10), child.wait())
+        .await
+        .is_err()
+    {
         tracing::warn!("nats-server did not stop within 10 s and was killed");
         let _ = child.kill().await;
     }
@@ -190,7 +219,9 @@ fn free_port(port: u16) -> anyhow::Result<u16> {
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => bail!(
             "port {port} (for NATS) is taken by another program: stop that one, or choose another port with --nats-port (0: any free one)"
         ),
-        Err(error) => Err(error).with_context(|| format!("port {port} (for NATS) cannot be used: choose another with --nats-port")),
+        Err(error) => Err(error).with_context(|| {
+            format!("port {port} (for NATS) cannot be used: choose another with --nats-port")
+        }),
     }
 }
 

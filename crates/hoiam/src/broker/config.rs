@@ -15,11 +15,16 @@ pub fn write_config(folder: &DataFolder, port: u16) -> anyhow::Result<()> {
     let users = folder.nats_users()?;
     let key = std::fs::read_to_string(folder.jetstream_key())
         .with_context(|| format!("{} cannot be read", folder.jetstream_key().display()))?;
-    write_private(&folder.nats_config(), render(folder, port, &users, key.trim()).as_bytes())
+    write_private(
+        &folder.nats_config(),
+        render(folder, port, &users, key.trim()).as_bytes(),
+    )
 }
 
 fn render(folder: &DataFolder, port: u16, users: &[NatsCredential], key: &str) -> String {
-    let mut text = String::from("# Written by `hoiam up` at each start and by `hoiam unit add`: changes made here are lost.\n");
+    let mut text = String::from(
+        "# Written by `hoiam up` at each start and by `hoiam unit add`: changes made here are lost.\n",
+    );
     let mut line = |indent: usize, words: String| {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{:indent$}{words}", "");
@@ -27,13 +32,22 @@ fn render(folder: &DataFolder, port: u16, users: &[NatsCredential], key: &str) -
     line(0, "server_name: hoiam".to_owned());
     line(0, format!("listen: \"127.0.0.1:{port}\""));
     line(0, "max_payload: 1MB".to_owned());
-    line(0, format!("pid_file: {}", quoted(&folder.nats_pid().to_string_lossy())));
-    line(0, format!("log_file: {}", quoted(&folder.nats_log().to_string_lossy())));
+    line(
+        0,
+        format!("pid_file: {}", quoted(&folder.nats_pid().to_string_lossy())),
+    );
+    line(
+        0,
+        format!("log_file: {}", quoted(&folder.nats_log().to_string_lossy())),
+    );
     line(0, "logfile_size_limit: 16MB".to_owned());
     line(0, "logfile_max_num: 3".to_owned());
     line(0, "jetstream {".to_owned());
     // nats-server adds the folder `jetstream` itself.
-    line(2, format!("store_dir: {}", quoted(&folder.nats().to_string_lossy())));
+    line(
+        2,
+        format!("store_dir: {}", quoted(&folder.nats().to_string_lossy())),
+    );
     line(2, "sync_interval: always".to_owned());
     line(2, "cipher: chachapoly".to_owned());
     line(2, format!("key: {}", quoted(key)));
@@ -41,7 +55,11 @@ fn render(folder: &DataFolder, port: u16, users: &[NatsCredential], key: &str) -
     line(0, "authorization {".to_owned());
     line(2, "users: [".to_owned());
     for user in users {
-        let Permissions { publish, subscribe, answers } = of_user(&user.user);
+        let Permissions {
+            publish,
+            subscribe,
+            answers,
+        } = of_user(&user.user);
         line(4, "{".to_owned());
         line(6, format!("user: {}", quoted(&user.user)));
         line(6, format!("password: {}", quoted(&user.password)));
@@ -65,7 +83,10 @@ fn list(subjects: &[String]) -> String {
     if subjects.is_empty() {
         return "[\"_NOTHING\"]".to_owned();
     }
-    format!("[{}]", subjects.iter().map(|s| quoted(s)).collect::<Vec<_>>().join(", "))
+    format!(
+        "[{}]",
+        subjects.iter().map(|s| quoted(s)).collect::<Vec<_>>().join(", ")
+    )
 }
 
 fn quoted(text: &str) -> String {
@@ -86,7 +107,16 @@ mod tests {
         let Ok(server) = super::super::find() else {
             panic!("run deploy/nats-server first");
         };
-        let output = std::process::Command::new(server).arg("-t").arg("-c").arg(folder.nats_config()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = std::process::Command::new(server)
+            .arg("-t")
+            .arg("-c")
+            .arg(folder.nats_config())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }

@@ -18,8 +18,13 @@ pub fn find() -> anyhow::Result<PathBuf> {
         let named = PathBuf::from(named);
         return match version(&named) {
             Some(version) if version >= LEAST => Ok(named),
-            Some((major, minor)) => bail!("HOIAM_NATS_SERVER names a nats-server of version {major}.{minor}; 2.12 or later is needed"),
-            None => bail!("HOIAM_NATS_SERVER names {}, which is no nats-server", named.display()),
+            Some((major, minor)) => bail!(
+                "HOIAM_NATS_SERVER names a nats-server of version {major}.{minor}; 2.12 or later is needed"
+            ),
+            None => bail!(
+                "HOIAM_NATS_SERVER names {}, which is no nats-server",
+                named.display()
+            ),
         };
     }
     candidates(std::env::var_os("PATH").as_deref(), std::env::current_exe().ok().as_deref())
@@ -35,11 +40,22 @@ pub fn find() -> anyhow::Result<PathBuf> {
 
 /// Where it may be, best first: on the path, beside our program, and in `tools/` of the build folder that holds our program.
 fn candidates(path: Option<&OsStr>, exe: Option<&Path>) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> =
-        path.map(|p| std::env::split_paths(p).map(|folder| folder.join("nats-server")).collect()).unwrap_or_default();
+    let mut found: Vec<PathBuf> = path
+        .map(|p| {
+            std::env::split_paths(p)
+                .map(|folder| folder.join("nats-server"))
+                .collect()
+        })
+        .unwrap_or_default();
     if let Some(folder) = exe.and_then(Path::parent) {
         found.push(folder.join("nats-server"));
-        found.extend(folder.ancestors().skip(1).take(3).map(|build| build.join("tools/nats-server")));
+        found.extend(
+            folder
+                .ancestors()
+                .skip(1)
+                .take(3)
+                .map(|build| build.join("tools/nats-server")),
+        );
     }
     if let Some(build) = std::env::var_os("CARGO_TARGET_DIR") {
         found.push(Path::new(&build).join("tools/nats-server"));
@@ -50,7 +66,11 @@ fn candidates(path: Option<&OsStr>, exe: Option<&Path>) -> Vec<PathBuf> {
 
 /// Major and minor of `nats-server: v2.15.1`.
 fn version(path: &Path) -> Option<(u32, u32)> {
-    let output = Command::new(path).arg("--version").stdin(Stdio::null()).output().ok()?;
+    let output = Command::new(path)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
     parse(&String::from_utf8_lossy(&output.stdout))
 }
 
@@ -72,7 +92,10 @@ mod tests {
 
     #[test]
     fn the_build_folder_of_our_own_program_is_looked_into() {
-        let found = candidates(Some(OsStr::new("/usr/bin")), Some(Path::new("/x/target/release/hoiam")));
+        let found = candidates(
+            Some(OsStr::new("/usr/bin")),
+            Some(Path::new("/x/target/release/hoiam")),
+        );
         assert_eq!(found[0], Path::new("/usr/bin/nats-server"));
         assert!(found.contains(&PathBuf::from("/x/target/tools/nats-server")));
     }

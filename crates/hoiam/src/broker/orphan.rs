@@ -10,10 +10,16 @@ use crate::data::DataFolder;
 /// The running nats-server of this folder, if there is one.
 #[must_use]
 pub fn find(folder: &DataFolder) -> Option<u32> {
-    let pid: u32 = std::fs::read_to_string(folder.nats_pid()).ok()?.trim().parse().ok()?;
+    let pid: u32 = std::fs::read_to_string(folder.nats_pid())
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     // The number may belong to somebody else by now: only a process that was given our configuration is ours.
     let config = folder.nats_config();
-    command_line(pid).is_some_and(|line| line.contains(&*config.to_string_lossy())).then_some(pid)
+    command_line(pid)
+        .is_some_and(|line| line.contains(&*config.to_string_lossy()))
+        .then_some(pid)
 }
 
 /// Stops it, and waits until it has gone.
@@ -30,7 +36,9 @@ pub(super) async fn stop(folder: &DataFolder) -> anyhow::Result<()> {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
-    bail!("a nats-server left behind by an earlier run (process {pid}) does not stop: end it with `kill -9 {pid}`")
+    bail!(
+        "a nats-server left behind by an earlier run (process {pid}) does not stop: end it with `kill -9 {pid}`"
+    )
 }
 
 /// The command line of a process: from `/proc` where there is one, else from `ps`.
@@ -42,6 +50,12 @@ fn command_line(pid: u32) -> Option<String> {
     if std::path::Path::new("/proc/self").exists() {
         return None;
     }
-    let output = std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    let output = std::process::Command::new("ps")
+        .args(["-o", "command=", "-p", &pid.to_string()])
+        .output()
+        .ok()?;
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -55,7 +55,11 @@ pub(super) fn of_user(user: &str) -> Permissions {
             }
             _ => {}
         }
-        for reactor in REACTORS.iter().filter(|(service, _)| *service == user).flat_map(|(_, reactors)| *reactors) {
+        for reactor in REACTORS
+            .iter()
+            .filter(|(service, _)| *service == user)
+            .flat_map(|(_, reactors)| *reactors)
+        {
             may.publish(&[&subjects::park(reactor)]);
             for shard in 0..subjects::DEFAULT_SHARDS {
                 may.consumer(subjects::EVENTS, &format!("{reactor}-{shard}"));
@@ -76,16 +80,21 @@ impl Permissions {
     /// A consumer that the user makes, pulls from and deletes by itself.
     fn consumer(&mut self, stream: &str, durable: &str) {
         self.publish.push(format!("$JS.API.STREAM.INFO.{stream}"));
-        self.publish.push(format!("$JS.API.CONSUMER.CREATE.{stream}.{durable}"));
-        self.publish.push(format!("$JS.API.CONSUMER.CREATE.{stream}.{durable}.>"));
-        self.publish.push(format!("$JS.API.CONSUMER.DELETE.{stream}.{durable}"));
+        self.publish
+            .push(format!("$JS.API.CONSUMER.CREATE.{stream}.{durable}"));
+        self.publish
+            .push(format!("$JS.API.CONSUMER.CREATE.{stream}.{durable}.>"));
+        self.publish
+            .push(format!("$JS.API.CONSUMER.DELETE.{stream}.{durable}"));
         self.pull(stream, durable);
     }
 
     /// A consumer that was made for the user: it may read and acknowledge, not change what it is shown.
     fn pull(&mut self, stream: &str, durable: &str) {
-        self.publish.push(format!("$JS.API.CONSUMER.INFO.{stream}.{durable}"));
-        self.publish.push(format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"));
+        self.publish
+            .push(format!("$JS.API.CONSUMER.INFO.{stream}.{durable}"));
+        self.publish
+            .push(format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"));
         self.publish.push(format!("$JS.ACK.{stream}.{durable}.>"));
     }
 
@@ -123,7 +132,18 @@ mod tests {
 
     #[test]
     fn only_the_relay_may_publish_the_record() {
-        for user in ["admin", "intake", "classification", "routing", "escalation", "feedback", "console", "unit-so_xd", "gw-demo", "nobody"] {
+        for user in [
+            "admin",
+            "intake",
+            "classification",
+            "routing",
+            "escalation",
+            "feedback",
+            "console",
+            "unit-so_xd",
+            "gw-demo",
+            "nobody",
+        ] {
             assert!(!may_publish(user, "evt.0.report.report_received.x"), "{user}");
         }
         assert!(may_publish("ledger", "evt.0.report.report_received.x"));
@@ -133,8 +153,14 @@ mod tests {
     fn a_unit_speaks_for_itself_only() {
         assert!(may_publish("unit-so_xd", "desk.so_xd.accept"));
         assert!(!may_publish("unit-so_xd", "desk.cong_an.accept"));
-        assert!(!may_publish("unit-so_xd", "$JS.API.CONSUMER.MSG.NEXT.CASES.unit-cong_an"));
-        assert!(!may_publish("unit-so_xd", "$JS.API.CONSUMER.CREATE.CASES.unit-so_xd"));
+        assert!(!may_publish(
+            "unit-so_xd",
+            "$JS.API.CONSUMER.MSG.NEXT.CASES.unit-cong_an"
+        ));
+        assert!(!may_publish(
+            "unit-so_xd",
+            "$JS.API.CONSUMER.CREATE.CASES.unit-so_xd"
+        ));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::Serialize;
+use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
 use crate::connect::System;
@@ -101,12 +102,19 @@ impl Drop for Temporary {
 
 /// The system under test: a process of its own, so that its time is told apart from the load generator's.
 fn start(data: &Path, database: Option<&str>) -> anyhow::Result<Child> {
-    let mut command = Command::new(std::env::current_exe().context("this program does not know where it lies")?);
-    command.args(["up", "--port", "0", "--nats-port", "0", "--no-demo", "--data"]).arg(data);
+    let mut command =
+        Command::new(std::env::current_exe().context("this program does not know where it lies")?);
+    command
+        .args(["up", "--port", "0", "--nats-port", "0", "--no-demo", "--data"])
+        .arg(data);
     if let Some(url) = database {
         command.env("HOIAM_DATABASE", url);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     command.spawn().context("the system under test cannot be started")
 }
 
@@ -115,7 +123,10 @@ async fn stop(child: &mut Child) {
         // An error means that it has gone already.
         let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
     }
-    if tokio::time::timeout(Duration::from_secs(60), child.wait()).await.is_err() {
+    if tokio::time::timeout(Duration::from_secs(60), child.wait())
+        .await
+        .is_err()
+    {
         let _ = child.kill().await;
     }
 }
@@ -125,10 +136,16 @@ async fn measure(data: &Path, child: &mut Child, pipeline: &Pipeline) -> anyhow:
     let load = load::Load::prepare(&system).await?;
     // Warms caches and compiles statements; not counted.
     load.run("warm", pipeline.reports.min(200), None).await?;
+    load.come_to_rest().await?;
     let (flood, usage) = observed(&system, load.run("flood", pipeline.reports, None)).await?;
     report(pipeline, &system, "at once", &flood, &usage)?;
+    load.come_to_rest().await?;
     let rate = flood.unit.per_second / 2.0;
-    let (paced, usage) = observed(&system, load.run("paced", pipeline.reports.min(2_000), Some(rate))).await?;
+    let (paced, usage) = observed(
+        &system,
+        load.run("paced", pipeline.reports.min(2_000), Some(rate)),
+    )
+    .await?;
     report(pipeline, &system, &format!("{rate:.0} a second"), &paced, &usage)
 }
 
@@ -138,22 +155,39 @@ async fn wait_until_up(data: &Path, child: &mut Child) -> anyhow::Result<System>
             return Ok(system);
         }
         if let Some(status) = child.try_wait()? {
-            bail!("the system under test ended at once ({status})");
+            let mut said = String::new();
+            if let Some(mut stderr) = child.stderr.take() {
+                stderr.read_to_string(&mut said).await?;
+            }
+            bail!("the system under test ended at once ({status}): {}", said.trim());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
 /// Runs something and says what each process spent on it.
-async fn observed(system: &System, run: impl Future<Output = anyhow::Result<Measured>>) -> anyhow::Result<(Measured, Vec<Usage>)> {
+async fn observed(
+    system: &System,
+    run: impl Future<Output = anyhow::Result<Measured>>,
+) -> anyhow::Result<(Measured, Vec<Usage>)> {
     let nats = crate::broker::running(&system.folder).unwrap_or_default();
-    let processes = [("services", system.run.pid), ("nats-server", nats), ("load generator", std::process::id())];
+    let processes = [
+        ("services", system.run.pid),
+        ("nats-server", nats),
+        ("load generator", std::process::id()),
+    ];
     let before = processes.map(|(name, pid)| Usage::of(name, pid));
     let measured = run.await?;
     Ok((measured, before.iter().map(Usage::since).collect()))
 }
 
-fn report(pipeline: &Pipeline, system: &System, pace: &str, measured: &Measured, usage: &[Usage]) -> anyhow::Result<()> {
+fn report(
+    pipeline: &Pipeline,
+    system: &System,
+    pace: &str,
+    measured: &Measured,
+    usage: &[Usage],
+) -> anyhow::Result<()> {
     for (what, stage) in [("accepted", &measured.accepted), ("unit got it", &measured.unit)] {
         let line = Line {
             bench: "pipeline",
@@ -162,9 +196,18 @@ fn report(pipeline: &Pipeline, system: &System, pace: &str, measured: &Measured,
             per_second: round(stage.per_second),
             p50_us: stage.percentile(50),
             p99_us: stage.percentile(99),
-            peak_rss_mib: round(usage.iter().filter(|u| u.name != "load generator").map(|u| u.peak_rss_mib).sum()),
+            peak_rss_mib: round(
+                usage
+                    .iter()
+                    .filter(|u| u.name != "load generator")
+                    .map(|u| u.peak_rss_mib)
+                    .sum(),
+            ),
             #[expect(clippy::cast_precision_loss, reason = "a quotient for people")]
-            cpu_us_per_report: usage.iter().map(|u| (u.name, round(u.cpu_us as f64 / measured.reports as f64))).collect(),
+            cpu_us_per_report: usage
+                .iter()
+                .map(|u| (u.name, round(u.cpu_us as f64 / measured.reports as f64)))
+                .collect(),
             reports: measured.reports,
         };
         if pipeline.json {
@@ -178,7 +221,11 @@ fn report(pipeline: &Pipeline, system: &System, pace: &str, measured: &Measured,
 
 impl Line {
     fn print(&self) -> anyhow::Result<()> {
-        let cpu: Vec<_> = self.cpu_us_per_report.iter().map(|(name, us)| format!("{name} {us:.0}")).collect();
+        let cpu: Vec<_> = self
+            .cpu_us_per_report
+            .iter()
+            .map(|(name, us)| format!("{name} {us:.0}"))
+            .collect();
         output::line(format!(
             "{:<32} {:>8.0}/s   p50 {:>9.1} ms   p99 {:>9.1} ms   peak {:.0} MiB   CPU µs a report: {}",
             format!("{} ({})", self.case, self.engine),

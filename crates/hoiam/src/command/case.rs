@@ -46,7 +46,10 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
     let case = system.case(&ledger, &arguments.case).await?;
     let events = at_rest(&ledger, case).await?;
     if events.is_empty() {
-        bail!("nothing is on record about {}: check what was typed", arguments.case);
+        bail!(
+            "nothing is on record about {}: check what was typed",
+            arguments.case
+        );
     }
     let units = units(&system).await;
     let story = timeline::story(&events, lang, &units);
@@ -75,8 +78,11 @@ async fn at_rest(ledger: &LedgerClient, case: CaseId) -> anyhow::Result<Vec<Reco
     let mut events = ledger.read_case(case).await?;
     loop {
         let last = events.iter().map(|e| e.recorded_at).max().unwrap_or_default();
-        let decided = events.iter().any(|e| e.is::<CaseRouted>() || e.is::<ReviewRequested>() || e.is::<ReportRefused>());
-        if (decided && SystemClock.now() > last.plus_micros(QUIET)) || tokio::time::Instant::now() > deadline {
+        let decided = events
+            .iter()
+            .any(|e| e.is::<CaseRouted>() || e.is::<ReviewRequested>() || e.is::<ReportRefused>());
+        if (decided && SystemClock.now() > last.plus_micros(QUIET)) || tokio::time::Instant::now() > deadline
+        {
             return Ok(events);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -89,12 +95,21 @@ async fn units(system: &System) -> BTreeMap<String, String> {
     let named = async {
         let mut routing = RoutingClient::new(system.service("routing").await?);
         let reply = routing.list_units(ListUnitsRequest {}).await?.into_inner();
-        anyhow::Ok(reply.units.into_iter().map(|u| (u.code.clone(), format!("{} ({})", u.name, u.code))).collect())
+        anyhow::Ok(
+            reply
+                .units
+                .into_iter()
+                .map(|u| (u.code.clone(), format!("{} ({})", u.name, u.code)))
+                .collect(),
+        )
     };
     named.await.unwrap_or_default()
 }
 
 fn code_of(events: &[Recorded]) -> String {
-    let code = events.iter().find_map(|e| e.decode::<ReportReceived>().ok().flatten()).map(|r| r.code.to_string());
+    let code = events
+        .iter()
+        .find_map(|e| e.decode::<ReportReceived>().ok().flatten())
+        .map(|r| r.code.to_string());
     code.unwrap_or_default()
 }

@@ -30,7 +30,9 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Level 1: the operator's guidance to the citizen.
-    #[command(after_help = "Example:\n  hoiam desk answer HA-7K3MX-9QP4T-C \"Mời ông bà đến công an phường nơi ở\"")]
+    #[command(
+        after_help = "Example:\n  hoiam desk answer HA-7K3MX-9QP4T-C \"Mời ông bà đến công an phường nơi ở\""
+    )]
     Answer { case: String, text: String },
     /// Level 3: the leaders' opinion on the submission.
     #[command(after_help = "Example:\n  hoiam desk opinion HA-7K3MX-9QP4T-C agree")]
@@ -52,7 +54,9 @@ enum Command {
     #[command(after_help = "Example:\n  hoiam desk letter HA-7K3MX-9QP4T-C \"Thành phố cảm ơn ông bà …\"")]
     Letter { case: String, text: String },
     /// A closed case goes on.
-    #[command(after_help = "Example:\n  hoiam desk reopen HA-7K3MX-9QP4T-C not_fixed --text \"Vẫn còn ngập\"")]
+    #[command(
+        after_help = "Example:\n  hoiam desk reopen HA-7K3MX-9QP4T-C not_fixed --text \"Vẫn còn ngập\""
+    )]
     Reopen {
         case: String,
         #[arg(value_parser = ["not_fixed", "came_back", "wrong_unit", "citizen_disagrees", "other"])]
@@ -85,7 +89,12 @@ struct Desk {
 }
 
 pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { command, actor: named, id, json } = arguments;
+    let Arguments {
+        command,
+        actor: named,
+        id,
+        json,
+    } = arguments;
     let by_default = format!("{}:hoiam", command.role());
     let desk = Desk {
         system: System::of(data)?,
@@ -109,12 +118,48 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()>
             desk.done(desk.feedback().await?.send_letter(request).await)
         }
         Command::Opinion { case, opinion, text } => {
-            let AnswerRequest { request_id, actor, case_id, text } = desk.words(&case, text).await?;
-            desk.done(desk.feedback().await?.give_opinion(OpinionRequest { request_id, actor, case_id, opinion, text }).await)
+            let AnswerRequest {
+                request_id,
+                actor,
+                case_id,
+                text,
+            } = desk.words(&case, text).await?;
+            desk.done(
+                desk.feedback()
+                    .await?
+                    .give_opinion(OpinionRequest {
+                        request_id,
+                        actor,
+                        case_id,
+                        opinion,
+                        text,
+                    })
+                    .await,
+            )
         }
-        Command::Reopen { case, reason: reason_code, text } => {
-            let AnswerRequest { request_id, actor, case_id, text: reason } = desk.words(&case, text).await?;
-            desk.done(desk.feedback().await?.reopen(ReopenRequest { request_id, actor, case_id, reason_code, reason }).await)
+        Command::Reopen {
+            case,
+            reason: reason_code,
+            text,
+        } => {
+            let AnswerRequest {
+                request_id,
+                actor,
+                case_id,
+                text: reason,
+            } = desk.words(&case, text).await?;
+            desk.done(
+                desk.feedback()
+                    .await?
+                    .reopen(ReopenRequest {
+                        request_id,
+                        actor,
+                        case_id,
+                        reason_code,
+                        reason,
+                    })
+                    .await,
+            )
         }
     }
 }
@@ -126,23 +171,44 @@ impl Desk {
 
     /// The bytes of the case's id, as on the wire.
     async fn case(&self, named: &str) -> anyhow::Result<Vec<u8>> {
-        Ok(self.system.case(&self.system.ledger().await?, named).await?.to_vec())
+        Ok(self
+            .system
+            .case(&self.system.ledger().await?, named)
+            .await?
+            .to_vec())
     }
 
     async fn words(&self, case: &str, text: String) -> anyhow::Result<AnswerRequest> {
         let case_id = self.case(case).await?.into();
-        Ok(AnswerRequest { request_id: self.request_id.clone(), actor: self.actor.clone(), case_id, text })
+        Ok(AnswerRequest {
+            request_id: self.request_id.clone(),
+            actor: self.actor.clone(),
+            case_id,
+            text,
+        })
     }
 
     async fn order(&self, case: &str, unit: String) -> anyhow::Result<()> {
         let case_id = self.case(case).await?.into();
-        let request = DispatchRequest { request_id: self.request_id.clone(), actor: self.actor.clone(), case_id, unit };
+        let request = DispatchRequest {
+            request_id: self.request_id.clone(),
+            actor: self.actor.clone(),
+            case_id,
+            unit,
+        };
         let mut routing = RoutingClient::new(self.system.service("routing").await?);
-        let done = routing.dispatch(request).await.map_err(|s| refusal(&s))?.into_inner();
+        let done = routing
+            .dispatch(request)
+            .await
+            .map_err(|s| refusal(&s))?
+            .into_inner();
         self.say(done.position, done.already)
     }
 
-    fn done(&self, reply: Result<tonic::Response<contracts::grpc::feedback::Done>, tonic::Status>) -> anyhow::Result<()> {
+    fn done(
+        &self,
+        reply: Result<tonic::Response<contracts::grpc::feedback::Done>, tonic::Status>,
+    ) -> anyhow::Result<()> {
         let done = reply.map_err(|s| refusal(&s))?.into_inner();
         self.say(done.position, done.already)
     }
@@ -151,6 +217,9 @@ impl Desk {
         if self.json {
             return output::json(&serde_json::json!({ "position": position, "already": already }));
         }
-        output::line(format!("On record at position {position}{}.", if already { " (it was already)" } else { "" }))
+        output::line(format!(
+            "On record at position {position}{}.",
+            if already { " (it was already)" } else { "" }
+        ))
     }
 }

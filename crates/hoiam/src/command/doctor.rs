@@ -37,14 +37,26 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<Ex
     machine::permissions(&folder, &mut report);
     machine::disk(&folder, &mut report);
     match System::of(data) {
-        Err(error) => report.wrong("running", format!("{error:#}"), "one that was killed is started the same way; it goes on where it was"),
+        Err(error) => report.wrong(
+            "running",
+            format!("{error:#}"),
+            "one that was killed is started the same way; it goes on where it was",
+        ),
         Ok(system) => {
             report.well("running", format!("process {}", system.run.pid));
             look(&system, arguments.verbose, &mut report).await;
         }
     }
-    if arguments.json { report.print_json()? } else { report.print()? }
-    Ok(if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if arguments.json {
+        report.print_json()?
+    } else {
+        report.print()?
+    }
+    Ok(if report.is_well() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn look(system: &System, verbose: bool, report: &mut Report) {
@@ -55,23 +67,39 @@ async fn look(system: &System, verbose: bool, report: &mut Report) {
             Some(nats)
         }
         Err(error) => {
-            let advice = format!("see {}; `hoiam up` starts it again by itself", system.folder.nats_log().display());
+            let advice = format!(
+                "see {}; `hoiam up` starts it again by itself",
+                system.folder.nats_log().display()
+            );
             report.wrong("broker", format!("{error:#}"), advice);
             None
         }
     };
     let ledger = match system.ledger().await {
         Ok(ledger) => ledger,
-        Err(error) => return report.wrong("ledger", format!("{error:#}"), format!("see {}", system.folder.log().display())),
+        Err(error) => {
+            return report.wrong(
+                "ledger",
+                format!("{error:#}"),
+                format!("see {}", system.folder.log().display()),
+            );
+        }
     };
     match ledger.head(Position(0)).await {
         Ok(head) => {
             report.head(head.position);
-            report.well("ledger", format!("{} events on record ({})", head.position, head.engine));
+            report.well(
+                "ledger",
+                format!("{} events on record ({})", head.position, head.engine),
+            );
             machine::clock(&head, report);
             relay(&ledger, nats.as_ref(), head, report).await;
         }
-        Err(error) => report.wrong("ledger", error.to_string(), format!("see {}", system.folder.log().display())),
+        Err(error) => report.wrong(
+            "ledger",
+            error.to_string(),
+            format!("see {}", system.folder.log().display()),
+        ),
     }
     cursors(&ledger, report).await;
     if let Err(error) = events::refused(&ledger, report).await {
@@ -114,10 +142,26 @@ async fn relay(ledger: &LedgerClient, nats: Option<&Nats>, head: HeadReply, repo
         Err(error) => return report.wrong("relay", error.to_string(), "look whether the ledger is well"),
     }
     let Some(nats) = nats else { return };
-    match until(async || nats.stream_state(subjects::EVENTS).await, |s| s.is_some_and(|s| s.last >= at_least)).await {
-        Ok(Some(state)) if state.last >= at_least => report.well("stream", format!("EVENTS holds positions {} to {}", state.first, state.last)),
-        Ok(Some(state)) => report.wrong("stream", format!("EVENTS ends at {}, the ledger at {at_least}", state.last), "see the relay's line"),
-        Ok(None) => report.wrong("stream", "there is no stream EVENTS", "the relay makes it anew from the ledger as soon as the broker is well"),
+    match until(
+        async || nats.stream_state(subjects::EVENTS).await,
+        |s| s.is_some_and(|s| s.last >= at_least),
+    )
+    .await
+    {
+        Ok(Some(state)) if state.last >= at_least => report.well(
+            "stream",
+            format!("EVENTS holds positions {} to {}", state.first, state.last),
+        ),
+        Ok(Some(state)) => report.wrong(
+            "stream",
+            format!("EVENTS ends at {}, the ledger at {at_least}", state.last),
+            "see the relay's line",
+        ),
+        Ok(None) => report.wrong(
+            "stream",
+            "there is no stream EVENTS",
+            "the relay makes it anew from the ledger as soon as the broker is well",
+        ),
         Err(error) => report.wrong("stream", error.to_string(), "look whether the broker is well"),
     }
 }
@@ -129,16 +173,32 @@ async fn cursors(ledger: &LedgerClient, report: &mut Report) {
         Err(error) => return report.wrong("consumers", error.to_string(), "look whether the ledger is well"),
     };
     let reached = |cursors: &[chassis::ledger::Cursor]| cursors.iter().all(|c| c.position >= target);
-    match until(async || ledger.list_cursors().await, |(cursors, _)| reached(cursors)).await {
-        Ok((cursors, _)) if cursors.is_empty() => report.wrong("consumers", "no consumer has a cursor", "look whether the services run"),
+    match until(
+        async || ledger.list_cursors().await,
+        |(cursors, _)| reached(cursors),
+    )
+    .await
+    {
+        Ok((cursors, _)) if cursors.is_empty() => report.wrong(
+            "consumers",
+            "no consumer has a cursor",
+            "look whether the services run",
+        ),
         Ok((cursors, head)) => {
             for cursor in cursors {
                 let name = format!("consumer {}-{}", cursor.consumer, cursor.shard);
                 let lag = target.saturating_sub(cursor.position);
                 if cursor.holder.is_empty() {
-                    report.wrong(name, format!("at position {}, held by nobody", cursor.position), "look whether its service runs");
+                    report.wrong(
+                        name,
+                        format!("at position {}, held by nobody", cursor.position),
+                        "look whether its service runs",
+                    );
                 } else if lag > 0 {
-                    let says = format!("at position {} of {head}, {lag} behind; held by {}", cursor.position, cursor.holder);
+                    let says = format!(
+                        "at position {} of {head}, {lag} behind; held by {}",
+                        cursor.position, cursor.holder
+                    );
                     report.wrong(name, says, "if it does not move: its log says what it waits for");
                 } else {
                     report.well(name, format!("at position {}", cursor.position));

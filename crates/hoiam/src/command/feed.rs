@@ -28,7 +28,9 @@ const WINDOW: usize = 256;
 const QUIET: Duration = Duration::from_secs(10);
 
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  hoiam feed tests/data/reports/dev-01.jsonl\nEach line is a JSON object with `id`, `channel` and `text` (and `occurred_at`, `line`, `from` if known); nothing else of it is sent.")]
+#[command(
+    after_help = "Example:\n  hoiam feed tests/data/reports/dev-01.jsonl\nEach line is a JSON object with `id`, `channel` and `text` (and `occurred_at`, `line`, `from` if known); nothing else of it is sent."
+)]
 pub(crate) struct Arguments {
     /// Files with one JSON object a line.
     #[arg(required = true, value_name = "FILE")]
@@ -67,7 +69,9 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<Exi
     let system = System::of(data)?;
     let nats = system.nats(&gateway_user(&arguments.gateway)).await?;
     let bar = ProgressBar::new(records.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} receipts, {per_sec}, {msg}")?);
+    bar.set_style(ProgressStyle::with_template(
+        "{bar:40} {pos}/{len} receipts, {per_sec}, {msg}",
+    )?);
     let feed = Arc::new(Feed {
         tally: Tally::expecting(&records),
         patience: Duration::from_secs(arguments.patience),
@@ -87,7 +91,11 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<Exi
     } else {
         summary.print()?;
     }
-    Ok(if summary.reconciles() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if summary.reconciles() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 impl Feed {
@@ -116,10 +124,16 @@ impl Feed {
         let subject = subjects::inbox(record.channel, &self.gateway);
         let mut pause = Duration::from_millis(50);
         loop {
-            match self.nats.publish_stored(&subject, None, &Headers::new(), record.body.clone()).await {
+            match self
+                .nats
+                .publish_stored(&subject, None, &Headers::new(), record.body.clone())
+                .await
+            {
                 Ok(_) => return self.tally.held(&record.id),
                 // The INBOX is full (discard: new): back-pressure, not an error.
-                Err(NatsError::Refused { code, .. }) => self.bar.set_message(format!("the broker says wait ({code})")),
+                Err(NatsError::Refused { code, .. }) => {
+                    self.bar.set_message(format!("the broker says wait ({code})"))
+                }
                 Err(error) => self.bar.set_message(error.to_string()),
             }
             if self.tally.quiet_for() > self.patience {
@@ -134,7 +148,11 @@ impl Feed {
         let mut sent_again = Instant::now();
         while !self.tally.is_complete() && self.tally.quiet_for() <= self.patience {
             if self.tally.quiet_for() > QUIET && sent_again.elapsed() > QUIET {
-                let open: Vec<_> = records.iter().filter(|r| self.tally.is_open(&r.id)).cloned().collect();
+                let open: Vec<_> = records
+                    .iter()
+                    .filter(|r| self.tally.is_open(&r.id))
+                    .cloned()
+                    .collect();
                 self.bar.set_message(format!("sending {} again", open.len()));
                 self.tally.sent_again(open.len());
                 self.publish(&open, None).await;

@@ -40,6 +40,8 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()>
     if json {
         return output::json(&serde_json::json!({ "gateway": name, "credential": credential }));
     }
-    output::line(format!("Gateway {name} may hand in on in.<channel>.{name} and reads its receipts from the durable gw-{name} of RECEIPTS."))?;
+    output::line(format!(
+        "Gateway {name} may hand in on in.<channel>.{name} and reads its receipts from the durable gw-{name} of RECEIPTS."
+    ))?;
     output::line(format!("Its credential: {}", credential.display()))
 }

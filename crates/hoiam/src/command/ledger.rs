@@ -37,7 +37,11 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
     let system = System::of(data)?;
     let ledger = system.ledger().await?;
     let head = ledger.head(Position(0)).await?;
-    let range = Range { from: Position(1), to: Some(Position(head.position)), limit: None };
+    let range = Range {
+        from: Position(1),
+        to: Some(Position(head.position)),
+        limit: None,
+    };
     let mut events = std::pin::pin!(ledger.read_all_wire(range, Filter::default()));
     let mut frontier = Frontier::default();
     let mut leaves = Vec::new();
@@ -45,9 +49,18 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
         let event = event?;
         let position = event.position;
         if position != frontier.size() + 1 {
-            bail!("position {} is missing: the next event on record is {position}", frontier.size() + 1);
+            bail!(
+                "position {} is missing: the next event on record is {position}",
+                frontier.size() + 1
+            );
         }
-        if !event.data.is_empty() && Sha256::new().chain_update(&event.salt).chain_update(&event.data).finalize()[..] != event.data_hash[..] {
+        if !event.data.is_empty()
+            && Sha256::new()
+                .chain_update(&event.salt)
+                .chain_update(&event.data)
+                .finalize()[..]
+                != event.data_hash[..]
+        {
             bail!("position {position}: its data is not what was committed (its hash differs)");
         }
         let (data_hash, sealed_hash) = (event.data_hash.to_vec(), event.sealed_hash.to_vec());
@@ -56,7 +69,11 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
         frontier.push(leaf);
     }
     if frontier.size() != head.position {
-        bail!("{} events are on record, but the ledger's head is {}", frontier.size(), head.position);
+        bail!(
+            "{} events are on record, but the ledger's head is {}",
+            frontier.size(),
+            head.position
+        );
     }
     let root = frontier.root();
     if root[..] != head.merkle_root[..] {
@@ -64,31 +81,50 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
             "the record was changed after it was committed: its tree has the root {}, the root that grew with it is {}; {}",
             hex::encode(root),
             hex::encode(&head.merkle_root),
-            where_changed(&system, &leaves).await.unwrap_or_else(|e| format!("where, the stream cannot tell ({e:#})"))
+            where_changed(&system, &leaves)
+                .await
+                .unwrap_or_else(|e| format!("where, the stream cannot tell ({e:#})"))
         );
     }
     if json {
         return output::json(&serde_json::json!({ "positions": head.position, "root": hex::encode(root) }));
     }
-    output::line(format!("All {} events fit the Merkle root {}.", head.position, hex::encode(root)))
+    output::line(format!(
+        "All {} events fit the Merkle root {}.",
+        head.position,
+        hex::encode(root)
+    ))
 }
 
 /// Compares with the copy that went to the stream when the events were committed.
 async fn where_changed(system: &System, leaves: &[Hash]) -> anyhow::Result<String> {
     let nats = system.nats("admin").await?;
-    let stream = nats.jetstream().get_stream(subjects::EVENTS).await.context("the stream cannot be read")?;
+    let stream = nats
+        .jetstream()
+        .get_stream(subjects::EVENTS)
+        .await
+        .context("the stream cannot be read")?;
     let first = stream.cached_info().state.first_sequence;
     let mut changed = Vec::new();
-    for (position, leaf) in (1_u64..).zip(leaves).skip_while(|(position, _)| *position < first) {
-        let message = stream.get_raw_message(position).await.context("the stream cannot be read")?;
-        let hash = |name: &str| hex::decode(message.headers.get(name).map_or("", |v| v.as_str())).unwrap_or_default();
+    for (position, leaf) in (1_u64..)
+        .zip(leaves)
+        .skip_while(|(position, _)| *position < first)
+    {
+        let message = stream
+            .get_raw_message(position)
+            .await
+            .context("the stream cannot be read")?;
+        let hash = |name: &str| {
+            hex::decode(message.headers.get(name).map_or("", |v| v.as_str())).unwrap_or_default()
+        };
         let event = chassis::nats::from_headers(&message.headers, &message.payload)?;
         if self::leaf(&event, hash(headers::DATA_HASH), hash(headers::SEALED_HASH)) != *leaf {
             changed.push(position.to_string());
         }
     }
     Ok(if changed.is_empty() {
-        "the stream's copy is the same, so it was changed before it was relayed, or the root itself was".to_owned()
+        "the stream's copy is the same, so it was changed before it was relayed, or the root itself was"
+            .to_owned()
     } else {
         format!("the stream's copy differs at position {}", changed.join(", "))
     })

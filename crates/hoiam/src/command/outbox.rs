@@ -43,11 +43,24 @@ fn list(folder: &DataFolder, json: bool) -> anyhow::Result<()> {
     let outbox = folder.outbox();
     let mut ids: Vec<String> = std::fs::read_dir(&outbox)
         .with_context(|| format!("{} cannot be read", outbox.display()))?
-        .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(".sealed")?.to_owned()))
+        .filter_map(|entry| {
+            Some(
+                entry
+                    .ok()?
+                    .file_name()
+                    .to_str()?
+                    .strip_suffix(".sealed")?
+                    .to_owned(),
+            )
+        })
         .collect();
     ids.sort();
     for id in &ids {
-        if json { output::json(&json!({ "id": id }))? } else { output::line(id)? }
+        if json {
+            output::json(&json!({ "id": id }))?
+        } else {
+            output::line(id)?
+        }
     }
     if ids.is_empty() {
         output::note("No message has been handed over.");
@@ -60,7 +73,7 @@ async fn show(folder: &DataFolder, id: uuid::Uuid, json: bool) -> anyhow::Result
     if !path.exists() {
         bail!("there is no message {id}: `hoiam outbox list` shows those there are");
     }
-    let message = feedback::open_outbox_file(&OutboxKey::load(&folder.outbox_key())?, &path)?;
+    let message = feedback::open_outbox_file(&OutboxKey::load(folder.outbox_key())?, &path)?;
     if json {
         return output::json(&message);
     }

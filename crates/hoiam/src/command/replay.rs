@@ -12,7 +12,9 @@ use crate::connect::System;
 use crate::output;
 
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  hoiam replay --type routing.case_dispatched\n  hoiam replay --case HA-7K3MX-9QP4T-C --json\n  hoiam replay --follow")]
+#[command(
+    after_help = "Examples:\n  hoiam replay --type routing.case_dispatched\n  hoiam replay --case HA-7K3MX-9QP4T-C --json\n  hoiam replay --follow"
+)]
 pub(crate) struct Arguments {
     /// First position.
     #[arg(long)]
@@ -41,7 +43,9 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
     for kind in &arguments.kinds {
         match kind.split_once('.') {
             // The filter knows no versions.
-            Some((category, rest)) => filter.types.push(format!("{category}.{}", rest.split('.').next().unwrap_or(rest))),
+            Some((category, rest)) => filter
+                .types
+                .push(format!("{category}.{}", rest.split('.').next().unwrap_or(rest))),
             None => filter.categories.push(kind.clone()),
         }
     }
@@ -56,16 +60,25 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
     if !arguments.json && !arguments.follow {
         return as_table(&ledger, range, filter).await;
     }
-    let events: std::pin::Pin<Box<dyn Stream<Item = _>>> =
-        if arguments.follow { Box::pin(ledger.follow(range.from, filter)) } else { Box::pin(ledger.read_all(range, filter)) };
+    let events: std::pin::Pin<Box<dyn Stream<Item = _>>> = if arguments.follow {
+        Box::pin(ledger.follow(range.from, filter))
+    } else {
+        Box::pin(ledger.read_all(range, filter))
+    };
     let mut events = events;
     loop {
         let event = tokio::select! {
             event = events.next() => event,
             _ = tokio::signal::ctrl_c() => None,
         };
-        let Some(event) = event.transpose()? else { return Ok(()) };
-        if arguments.json { output::json(&object(&event))? } else { output::line(row(&event).join("  "))? }
+        let Some(event) = event.transpose()? else {
+            return Ok(());
+        };
+        if arguments.json {
+            output::json(&object(&event))?
+        } else {
+            output::line(row(&event).join("  "))?
+        }
     }
 }
 
@@ -75,7 +88,10 @@ async fn as_table(ledger: &LedgerClient, range: Range, filter: Filter) -> anyhow
     let mut pages = std::pin::pin!(ledger.read_all(range, filter).ready_chunks(200));
     let mut any = false;
     while let Some(page) = pages.next().await {
-        let rows = page.into_iter().map(|event| event.map(|e| row(&e))).collect::<Result<Vec<_>, _>>()?;
+        let rows = page
+            .into_iter()
+            .map(|event| event.map(|e| row(&e)))
+            .collect::<Result<Vec<_>, _>>()?;
         any = true;
         output::table(&HEADER, rows)?;
     }
@@ -87,7 +103,11 @@ async fn as_table(ledger: &LedgerClient, range: Range, filter: Filter) -> anyhow
 
 /// An event as JSON: what the ledger holds, in its own names.
 fn object(event: &Recorded) -> Value {
-    let data = if event.data.is_empty() { Value::Null } else { serde_json::from_slice(&event.data).unwrap_or(Value::Null) };
+    let data = if event.data.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&event.data).unwrap_or(Value::Null)
+    };
     json!({
         "position": event.position,
         "id": event.id,
@@ -119,5 +139,9 @@ fn row(event: &Recorded) -> Vec<String> {
 /// The city's wall clock.
 pub(super) fn local(instant: kernel::Instant) -> String {
     let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(7));
-    instant.timestamp().to_zoned_datetime(zone).strftime("%d/%m/%Y %H:%M:%S").to_string()
+    instant
+        .timestamp()
+        .to_zoned_datetime(zone)
+        .strftime("%d/%m/%Y %H:%M:%S")
+        .to_string()
 }

@@ -14,7 +14,9 @@ use crate::data::gateway_user;
 use crate::output;
 
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  hoiam submit \"Ngập nặng ở đường Nguyễn Hữu Cảnh\" --channel sms --phone 0900000011")]
+#[command(
+    after_help = "Example:\n  hoiam submit \"Ngập nặng ở đường Nguyễn Hữu Cảnh\" --channel sms --phone 0900000011"
+)]
 pub(crate) struct Arguments {
     /// What is reported.
     text: String,
@@ -57,7 +59,11 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()>
     let json = arguments.json;
     let system = System::of(data)?;
     let nats = system.nats(&gateway_user(&arguments.gateway)).await?;
-    let channel = if arguments.express { "express" } else { arguments.channel.code() };
+    let channel = if arguments.express {
+        "express"
+    } else {
+        arguments.channel.code()
+    };
     let subject = subjects::submit(channel, &arguments.gateway);
     let patience = Duration::from_secs(arguments.timeout);
     let report = report(arguments);
@@ -72,20 +78,34 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()>
         ),
         Err(error) => return Err(error.into()),
     };
-    let receipt: ReceiptOut = serde_json::from_slice(&reply.payload).context("intake's answer cannot be read")?;
+    let receipt: ReceiptOut =
+        serde_json::from_slice(&reply.payload).context("intake's answer cannot be read")?;
     match &receipt {
         ReceiptOut::Refusal { detail, reason, .. } => bail!("refused ({reason}): {detail}"),
         ReceiptOut::Receipt { .. } if json => output::json(&receipt),
         ReceiptOut::Receipt { code, position, .. } => {
             output::line(output::bold(code.as_str()))?;
-            output::note(format!("On record at position {position}. Its story: hoiam case {code}"));
+            output::note(format!(
+                "On record at position {position}. Its story: hoiam case {code}"
+            ));
             Ok(())
         }
     }
 }
 
 fn report(arguments: Arguments) -> ReportIn {
-    let Arguments { text, channel, line, name, phone, email, place, express, id, .. } = arguments;
+    let Arguments {
+        text,
+        channel,
+        line,
+        name,
+        phone,
+        email,
+        place,
+        express,
+        id,
+        ..
+    } = arguments;
     let from = ReporterIn { name, phone, email };
     ReportIn {
         id: id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
@@ -93,7 +113,10 @@ fn report(arguments: Arguments) -> ReportIn {
         occurred_at: None,
         line,
         from: (from != ReporterIn::default()).then_some(from),
-        place: place.map(|address| PlaceIn { address: Some(address), ..PlaceIn::default() }),
+        place: place.map(|address| PlaceIn {
+            address: Some(address),
+            ..PlaceIn::default()
+        }),
         incomplete: false,
         channel: express.then(|| channel.code().to_owned()),
     }

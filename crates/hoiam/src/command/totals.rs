@@ -37,12 +37,18 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
         return output::json(&totals.json());
     }
     let row = |vi: &str, en: &str, n: u64| vec![format!("{vi} ({en})"), n.to_string()];
-    let mut rows: Vec<_> = Destination::ALL.iter().map(|d| row(d.vi(), d.en(), totals.at(Rest::At(*d)))).collect();
+    let mut rows: Vec<_> = Destination::ALL
+        .iter()
+        .map(|d| row(d.vi(), d.en(), totals.at(Rest::At(*d))))
+        .collect();
     rows.push(row("Đang xử lý", "under way", totals.at(Rest::Pending)));
     rows.push(row("Tổng số phản ánh", "all reports", totals.reports()));
     output::table(&["Nơi đang nằm (rests at)", "reports"], rows)?;
     if totals.refused > 0 {
-        output::note(format!("{} messages were refused and are no reports: `hoiam doctor` says why.", totals.refused));
+        output::note(format!(
+            "{} messages were refused and are no reports: `hoiam doctor` says why.",
+            totals.refused
+        ));
     }
     Ok(())
 }
@@ -65,7 +71,10 @@ impl Totals {
         ];
         let filter = Filter {
             // The filter knows no versions.
-            types: TYPES.iter().map(|t| t.rsplit_once('.').map_or(*t, |(name, _)| name).to_owned()).collect(),
+            types: TYPES
+                .iter()
+                .map(|t| t.rsplit_once('.').map_or(*t, |(name, _)| name).to_owned())
+                .collect(),
             ..Filter::default()
         };
         let mut events = std::pin::pin!(ledger.read_all(Range::default(), filter));
@@ -109,8 +118,10 @@ impl Totals {
             *counts.entry(*rest).or_insert(0_u64) += 1;
         }
         let count = |rest| counts.get(&rest).copied().unwrap_or(0);
-        let mut object: Map<String, Value> =
-            Destination::ALL.iter().map(|d| (d.code().to_owned(), json!(count(Rest::At(*d))))).collect();
+        let mut object: Map<String, Value> = Destination::ALL
+            .iter()
+            .map(|d| (d.code().to_owned(), json!(count(Rest::At(*d)))))
+            .collect();
         object.insert("pending".to_owned(), json!(count(Rest::Pending)));
         object.insert("reports".to_owned(), json!(self.reports()));
         object.insert("refused".to_owned(), json!(self.refused));

@@ -51,7 +51,9 @@ enum Command {
         json: bool,
     },
     /// Answer for a unit: open, accept, return, progress, result.
-    #[command(after_help = "Examples:\n  hoiam unit reply so_xd HA-7K3MX-9QP4T-C accept\n  hoiam unit reply so_xd HA-7K3MX-9QP4T-C result --text \"Đã vá xong ổ gà\"")]
+    #[command(
+        after_help = "Examples:\n  hoiam unit reply so_xd HA-7K3MX-9QP4T-C accept\n  hoiam unit reply so_xd HA-7K3MX-9QP4T-C result --text \"Đã vá xong ổ gà\""
+    )]
     Reply(Reply),
 }
 
@@ -113,8 +115,19 @@ impl Verb {
 pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Add { unit, json } => add(data, &unit, json).await,
-        Command::Watch { unit, credential, once, json } => {
-            watch(&connect(data, &unit, credential.as_deref()).await?, &unit, once, json).await
+        Command::Watch {
+            unit,
+            credential,
+            once,
+            json,
+        } => {
+            watch(
+                &connect(data, &unit, credential.as_deref()).await?,
+                &unit,
+                once,
+                json,
+            )
+            .await
         }
         Command::Reply(reply) => answer(data, reply).await,
     }
@@ -126,17 +139,31 @@ async fn add(data: &Path, unit: &str, json: bool) -> anyhow::Result<()> {
     }
     let system = System::of(data)?;
     let mut routing = RoutingClient::new(system.service("routing").await?);
-    let known = routing.list_units(ListUnitsRequest {}).await.map_err(|s| crate::connect::refusal(&s))?.into_inner().units;
+    let known = routing
+        .list_units(ListUnitsRequest {})
+        .await
+        .map_err(|s| crate::connect::refusal(&s))?
+        .into_inner()
+        .units;
     let Some(found) = known.iter().find(|u| u.code == unit) else {
         let codes: Vec<_> = known.iter().map(|u| u.code.as_str()).collect();
-        bail!("the routing policy knows no unit `{unit}`; it knows {}", codes.join(", "));
+        bail!(
+            "the routing policy knows no unit `{unit}`; it knows {}",
+            codes.join(", ")
+        );
     };
     members::add_unit(&system, unit).await?;
     let credential = system.folder.nats_credential(&unit_user(unit));
     if json {
-        return output::json(&serde_json::json!({ "unit": unit, "name": found.name, "credential": credential }));
+        return output::json(
+            &serde_json::json!({ "unit": unit, "name": found.name, "credential": credential }),
+        );
     }
-    output::line(format!("{} ({unit}) reads its cases from the durable {} of CASES and answers on desk.{unit}.<verb>.", found.name, subjects::unit_durable(unit)))?;
+    output::line(format!(
+        "{} ({unit}) reads its cases from the durable {} of CASES and answers on desk.{unit}.<verb>.",
+        found.name,
+        subjects::unit_durable(unit)
+    ))?;
     output::line(format!("Its credential: {}", credential.display()))
 }
 
@@ -155,13 +182,18 @@ async fn connect(data: &Path, unit: &str, credential: Option<&Path>) -> anyhow::
 async fn watch(nats: &Nats, unit: &str, once: bool, json: bool) -> anyhow::Result<()> {
     let mut queue = nats.work_queue_existing(subjects::CASES, &subjects::unit_durable(unit));
     loop {
-        let patience = if once { Duration::from_secs(2) } else { Duration::MAX };
+        let patience = if once {
+            Duration::from_secs(2)
+        } else {
+            Duration::MAX
+        };
         let work = tokio::select! {
             work = queue.next() => work,
             () = tokio::time::sleep(patience) => return Ok(()),
             _ = tokio::signal::ctrl_c() => return Ok(()),
         };
-        let notice: CaseNotice = serde_json::from_slice(&work.message.payload).context("a notice cannot be read")?;
+        let notice: CaseNotice =
+            serde_json::from_slice(&work.message.payload).context("a notice cannot be read")?;
         if json {
             output::json(&notice)?;
         } else {
@@ -194,12 +226,16 @@ async fn answer(data: &Path, reply: Reply) -> anyhow::Result<()> {
     };
     let subject = subjects::desk(&reply.unit, reply.verb.word());
     let body = serde_json::to_vec(&request)?.into();
-    let message = match nats.request(&subject, &Headers::new(), body, Duration::from_secs(30)).await {
+    let message = match nats
+        .request(&subject, &Headers::new(), body, Duration::from_secs(30))
+        .await
+    {
         Ok(message) => message,
         Err(NatsError::NoResponders { .. }) => bail!("routing is not running: see `hoiam doctor`"),
         Err(error) => return Err(error.into()),
     };
-    let answer: DeskReply = serde_json::from_slice(&message.payload).context("routing's answer cannot be read")?;
+    let answer: DeskReply =
+        serde_json::from_slice(&message.payload).context("routing's answer cannot be read")?;
     if let DeskReply::Refused { reason, detail } = &answer {
         bail!("refused ({reason}): {detail}");
     }
@@ -211,9 +247,10 @@ async fn answer(data: &Path, reply: Reply) -> anyhow::Result<()> {
             output::line(text)?;
             address.map_or(Ok(()), |address| output::line(format!("Nơi: {address}")))
         }
-        DeskReply::Done { position, already } => {
-            output::line(format!("On record at position {position}{}.", if already { " (it was already)" } else { "" }))
-        }
+        DeskReply::Done { position, already } => output::line(format!(
+            "On record at position {position}{}.",
+            if already { " (it was already)" } else { "" }
+        )),
         DeskReply::Refused { .. } => Ok(()),
     }
 }
@@ -235,7 +272,11 @@ async fn locate(data: &Path, reply: &Reply) -> anyhow::Result<(CaseId, u32)> {
     let system = match (System::of(data), id) {
         (Ok(system), _) => system,
         (Err(_), Some(case)) => return Ok((case, reply.revision.unwrap_or(1))),
-        (Err(error), None) => return Err(error.context("a tracking code is looked up in the ledger; give the case's id instead")),
+        (Err(error), None) => {
+            return Err(
+                error.context("a tracking code is looked up in the ledger; give the case's id instead")
+            );
+        }
     };
     let ledger = system.ledger().await?;
     let case = system.case(&ledger, &reply.case).await?;
@@ -250,5 +291,7 @@ async fn locate(data: &Path, reply: &Reply) -> anyhow::Result<(CaseId, u32)> {
             revision = Some(dispatched.revision);
         }
     }
-    revision.map(|r| (case, r)).with_context(|| format!("{} was never put before the unit `{}`", reply.case, reply.unit))
+    revision
+        .map(|r| (case, r))
+        .with_context(|| format!("{} was never put before the unit `{}`", reply.case, reply.unit))
 }

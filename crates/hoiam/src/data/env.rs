@@ -18,18 +18,29 @@ pub struct ServiceAddresses {
 
 impl Default for ServiceAddresses {
     fn default() -> Self {
-        Self { first_port: 7401, console_port: 8080, nats_url: "nats://127.0.0.1:4222".to_owned() }
+        Self {
+            first_port: 7401,
+            console_port: 8080,
+            nats_url: "nats://127.0.0.1:4222".to_owned(),
+        }
     }
 }
 
 impl ServiceAddresses {
     fn grpc_port(&self, service: &str) -> u16 {
-        let index = SERVICES.iter().position(|s| *s == service).unwrap_or(SERVICES.len());
+        let index = SERVICES
+            .iter()
+            .position(|s| *s == service)
+            .unwrap_or(SERVICES.len());
         self.first_port + u16::try_from(index).unwrap_or_default()
     }
 
     fn http_port(&self, service: &str) -> u16 {
-        if service == "console" { self.console_port } else { self.grpc_port(service) + 100 }
+        if service == "console" {
+            self.console_port
+        } else {
+            self.grpc_port(service) + 100
+        }
     }
 }
 
@@ -37,7 +48,11 @@ impl ServiceAddresses {
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn write_env_files(folder: &DataFolder, addresses: &ServiceAddresses, database: Option<&str>) -> anyhow::Result<()> {
+pub fn write_env_files(
+    folder: &DataFolder,
+    addresses: &ServiceAddresses,
+    database: Option<&str>,
+) -> anyhow::Result<()> {
     for service in SERVICES {
         let text = render(folder, addresses, service, database);
         write_private(&folder.env_file(service), text.as_bytes())?;
@@ -45,21 +60,38 @@ pub fn write_env_files(folder: &DataFolder, addresses: &ServiceAddresses, databa
     Ok(())
 }
 
-fn render(folder: &DataFolder, addresses: &ServiceAddresses, service: &str, database: Option<&str>) -> String {
-    let mut text = format!("# Written by `hoiam init`. Run the service with: set -a; . {}; set +a; hoiam-{service} run\n", folder.env_file(service).display());
+fn render(
+    folder: &DataFolder,
+    addresses: &ServiceAddresses,
+    service: &str,
+    database: Option<&str>,
+) -> String {
+    let mut text = format!(
+        "# Written by `hoiam init`. Run the service with: set -a; . {}; set +a; hoiam-{service} run\n",
+        folder.env_file(service).display()
+    );
     let mut set = |name: &str, value: String| {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{name}='{}'", value.replace('\'', "'\\''"));
     };
     let path = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
     let url = |service: &str| format!("http://127.0.0.1:{}", addresses.grpc_port(service));
-    set("HOIAM_GRPC_LISTEN", format!("127.0.0.1:{}", addresses.grpc_port(service)));
-    set("HOIAM_HTTP_LISTEN", format!("127.0.0.1:{}", addresses.http_port(service)));
+    set(
+        "HOIAM_GRPC_LISTEN",
+        format!("127.0.0.1:{}", addresses.grpc_port(service)),
+    );
+    set(
+        "HOIAM_HTTP_LISTEN",
+        format!("127.0.0.1:{}", addresses.http_port(service)),
+    );
     set("HOIAM_CALLERS", path(folder.callers()));
     set("HOIAM_NATS_URL", addresses.nats_url.clone());
     set("HOIAM_NATS_CREDENTIAL", path(folder.nats_credential(service)));
     if service == "ledger" {
-        set("HOIAM_LEDGER_DATABASE", database.map_or_else(|| folder.sqlite("ledger"), str::to_owned));
+        set(
+            "HOIAM_LEDGER_DATABASE",
+            database.map_or_else(|| folder.sqlite("ledger"), str::to_owned),
+        );
         set("HOIAM_LEDGER_KEK", path(folder.kek()));
         return text;
     }

@@ -10,7 +10,15 @@ use super::secrets::{private_folder, random_hex};
 use super::{DataFolder, write_private};
 
 /// The services, in the order in which they start.
-pub const SERVICES: [&str; 7] = ["ledger", "intake", "classification", "routing", "escalation", "feedback", "console"];
+pub const SERVICES: [&str; 7] = [
+    "ledger",
+    "intake",
+    "classification",
+    "routing",
+    "escalation",
+    "feedback",
+    "console",
+];
 
 /// A user of the broker: what it takes to sign in, and where.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +34,10 @@ pub struct NatsCredential {
 
 impl std::fmt::Debug for NatsCredential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NatsCredential").field("url", &self.url).field("user", &self.user).finish_non_exhaustive()
+        f.debug_struct("NatsCredential")
+            .field("url", &self.url)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
     }
 }
 
@@ -36,8 +47,10 @@ impl NatsCredential {
     /// # Errors
     /// When it is missing or holds something else.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read(path).with_context(|| format!("the credential file {} cannot be read", path.display()))?;
-        serde_json::from_slice(&text).map_err(|e| anyhow::anyhow!("{} is no credential file: line {}", path.display(), e.line()))
+        let text = std::fs::read(path)
+            .with_context(|| format!("the credential file {} cannot be read", path.display()))?;
+        serde_json::from_slice(&text)
+            .map_err(|e| anyhow::anyhow!("{} is no credential file: line {}", path.display(), e.line()))
     }
 }
 
@@ -63,7 +76,11 @@ impl DataFolder {
         if path.exists() {
             return Ok((NatsCredential::read(&path)?, false));
         }
-        let credential = NatsCredential { url: None, user: user.to_owned(), password: random_hex()? };
+        let credential = NatsCredential {
+            url: None,
+            user: user.to_owned(),
+            password: random_hex()?,
+        };
         write_private(&path, &serde_json::to_vec_pretty(&credential)?)?;
         Ok((credential, true))
     }
@@ -75,7 +92,9 @@ impl DataFolder {
     pub fn nats_users(&self) -> anyhow::Result<Vec<NatsCredential>> {
         let folder = self.nats();
         let mut users = Vec::new();
-        for entry in std::fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))? {
+        for entry in
+            std::fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?
+        {
             let path = entry?.path();
             if path.extension().is_some_and(|e| e == "json") {
                 users.push(NatsCredential::read(&path)?);
@@ -89,7 +108,10 @@ impl DataFolder {
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub(crate) fn restore_nats_users<'a>(&self, users: impl Iterator<Item = &'a NatsCredential>) -> anyhow::Result<()> {
+    pub(crate) fn restore_nats_users<'a>(
+        &self,
+        users: impl Iterator<Item = &'a NatsCredential>,
+    ) -> anyhow::Result<()> {
         private_folder(&self.nats())?;
         for user in users {
             let path = self.nats_credential(&user.user);
@@ -108,7 +130,10 @@ impl DataFolder {
         for mut user in self.nats_users()? {
             if user.url.as_deref() != Some(url) {
                 user.url = Some(url.to_owned());
-                write_private(&self.nats_credential(&user.user), &serde_json::to_vec_pretty(&user)?)?;
+                write_private(
+                    &self.nats_credential(&user.user),
+                    &serde_json::to_vec_pretty(&user)?,
+                )?;
             }
         }
         Ok(())
@@ -120,23 +145,33 @@ impl DataFolder {
     /// When the files cannot be read or written.
     pub fn ensure_callers(&self, wanted: Vec<Caller>) -> anyhow::Result<()> {
         let mut file = match std::fs::read(self.callers()) {
-            Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is no list of callers", self.callers().display()))?,
+            Ok(text) => serde_json::from_slice(&text)
+                .with_context(|| format!("{} is no list of callers", self.callers().display()))?,
             Err(_) => CallersFile::default(),
         };
         let before = file.callers.clone();
         for mut caller in wanted {
-            let token = if caller.kind == CallerKind::Unit { unit_user(&caller.name) } else { caller.name.clone() };
+            let token = if caller.kind == CallerKind::Unit {
+                unit_user(&caller.name)
+            } else {
+                caller.name.clone()
+            };
             let path = self.token(&token);
             if !path.exists() {
                 write_private(&path, random_hex()?.as_bytes())?;
             }
             caller.token_sha256 = token_sha256(self.read_token(&token)?.as_str());
             // A unit may have the name of a service: kind and name together say who it is.
-            file.callers.retain(|known| (known.kind, &known.name) != (caller.kind, &caller.name));
+            file.callers
+                .retain(|known| (known.kind, &known.name) != (caller.kind, &caller.name));
             file.callers.push(caller);
         }
         file.callers.sort_by(|a, b| a.name.cmp(&b.name));
-        if file.callers == before { Ok(()) } else { write_private(&self.callers(), &serde_json::to_vec_pretty(&file)?) }
+        if file.callers == before {
+            Ok(())
+        } else {
+            write_private(&self.callers(), &serde_json::to_vec_pretty(&file)?)
+        }
     }
 
     /// The bearer token of a caller.
@@ -145,7 +180,8 @@ impl DataFolder {
     /// When there is none.
     pub fn read_token(&self, name: &str) -> anyhow::Result<String> {
         let path = self.token(name);
-        let text = std::fs::read_to_string(&path).with_context(|| format!("the token {} cannot be read", path.display()))?;
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("the token {} cannot be read", path.display()))?;
         Ok(text.trim().to_owned())
     }
 
@@ -164,16 +200,58 @@ fn own_callers() -> Vec<Caller> {
     vec![
         caller("ledger", Service, &[], &[], true, false),
         caller("intake", Service, &["report"], &[], true, false),
-        caller("classification", Service, &["classification", "classification-policy"], &["classify", "policy"], true, false),
-        caller("routing", Service, &["routing", "routing-policy"], &["route", "handle", "policy"], true, true),
-        caller("escalation", Service, &["obligation", "sla-policy"], &["policy"], true, false),
-        caller("feedback", Service, &["feedback", "message"], &["answer"], true, false),
-        caller("console", Console, &["directory"], &["handle", "review"], true, true),
+        caller(
+            "classification",
+            Service,
+            &["classification", "classification-policy"],
+            &["classify", "policy"],
+            true,
+            false,
+        ),
+        caller(
+            "routing",
+            Service,
+            &["routing", "routing-policy"],
+            &["route", "handle", "policy"],
+            true,
+            true,
+        ),
+        caller(
+            "escalation",
+            Service,
+            &["obligation", "sla-policy"],
+            &["policy"],
+            true,
+            false,
+        ),
+        caller(
+            "feedback",
+            Service,
+            &["feedback", "message"],
+            &["answer"],
+            true,
+            false,
+        ),
+        caller(
+            "console",
+            Console,
+            &["directory"],
+            &["handle", "review"],
+            true,
+            true,
+        ),
         caller("admin", Admin, &[], &[], true, true),
     ]
 }
 
-fn caller(name: &str, kind: CallerKind, append: &[&str], purposes: &[&str], read: bool, acts_for_people: bool) -> Caller {
+fn caller(
+    name: &str,
+    kind: CallerKind,
+    append: &[&str],
+    purposes: &[&str],
+    read: bool,
+    acts_for_people: bool,
+) -> Caller {
     let owned = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect();
     Caller {
         name: name.to_owned(),

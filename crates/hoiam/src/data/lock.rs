@@ -35,7 +35,9 @@ impl FolderLock {
                     folder.root().display()
                 )
             }
-            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", path.display())),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+            }
         }
     }
 }
@@ -49,7 +51,12 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let folder = DataFolder::at(temp.path()).unwrap();
         let first = FolderLock::take(&folder).unwrap();
-        assert!(FolderLock::take(&folder).unwrap_err().to_string().contains("another `hoiam up` is running"));
+        assert!(
+            FolderLock::take(&folder)
+                .unwrap_err()
+                .to_string()
+                .contains("another `hoiam up` is running")
+        );
         drop(first);
         FolderLock::take(&folder).unwrap();
     }

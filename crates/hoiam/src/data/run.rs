@@ -45,9 +45,13 @@ impl RunInfo {
     pub fn read(folder: &DataFolder) -> anyhow::Result<Self> {
         let path = folder.run_info();
         let Ok(text) = std::fs::read(&path) else {
-            bail!("nothing is running on {}: start it with `hoiam up --data {0}`", folder.root().display());
+            bail!(
+                "nothing is running on {}: start it with `hoiam up --data {0}`",
+                folder.root().display()
+            );
         };
-        serde_json::from_slice(&text).with_context(|| format!("{} is not what `hoiam up` writes", path.display()))
+        serde_json::from_slice(&text)
+            .with_context(|| format!("{} is not what `hoiam up` writes", path.display()))
     }
 
     /// Removes it, at a clean stop.
@@ -60,6 +64,9 @@ impl RunInfo {
     /// # Errors
     /// When it is not among those that run.
     pub fn grpc(&self, service: &str) -> anyhow::Result<&str> {
-        self.grpc.get(service).map(String::as_str).with_context(|| format!("{service} is not running here"))
+        self.grpc
+            .get(service)
+            .map(String::as_str)
+            .with_context(|| format!("{service} is not running here"))
     }
 }

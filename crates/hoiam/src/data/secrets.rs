@@ -27,18 +27,27 @@ pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let new = Path::new(&name);
     let write = || {
         let _ = std::fs::remove_file(new);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(new)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(new)?;
         file.write_all(content)?;
         file.sync_all()?;
         std::fs::rename(new, path)?;
-        path.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
+        path.parent()
+            .map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
     };
     write().with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// A file with 32 random bytes in hex, unless it is there.
 pub(super) fn ensure_key(path: &Path) -> anyhow::Result<()> {
-    if path.exists() { Ok(()) } else { write_private(path, random_hex()?.as_bytes()) }
+    if path.exists() {
+        Ok(())
+    } else {
+        write_private(path, random_hex()?.as_bytes())
+    }
 }
 
 /// 256 random bits in hex.
@@ -50,8 +59,9 @@ pub(super) fn random_hex() -> anyhow::Result<String> {
 
 /// Syllables without letters that are mistaken for others.
 const SYLLABLES: [&str; 32] = [
-    "ban", "bien", "cau", "chim", "dat", "dua", "gao", "gio", "hoa", "huong", "khe", "la", "lua", "mai", "may", "mua", "nam", "ngan",
-    "nuoc", "phu", "que", "rung", "sao", "sen", "song", "tam", "thu", "trang", "tre", "tuong", "vang", "xuan",
+    "ban", "bien", "cau", "chim", "dat", "dua", "gao", "gio", "hoa", "huong", "khe", "la", "lua", "mai",
+    "may", "mua", "nam", "ngan", "nuoc", "phu", "que", "rung", "sao", "sen", "song", "tam", "thu", "trang",
+    "tre", "tuong", "vang", "xuan",
 ];
 
 /// A password that can be read out over a table: four syllables and four digits, 33 bits; sign-in attempts are limited.
@@ -61,7 +71,10 @@ const SYLLABLES: [&str; 32] = [
 pub fn readable_password() -> anyhow::Result<String> {
     let mut random = [0_u8; 8];
     getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("this machine gives no random numbers: {e}"))?;
-    let words: Vec<_> = random[..4].iter().map(|b| SYLLABLES[usize::from(b % 32)]).collect();
+    let words: Vec<_> = random[..4]
+        .iter()
+        .map(|b| SYLLABLES[usize::from(b % 32)])
+        .collect();
     let number = u32::from_le_bytes([random[4], random[5], random[6], random[7]]) % 10_000;
     Ok(format!("{}-{number:04}", words.join("-")))
 }

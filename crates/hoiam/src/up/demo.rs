@@ -47,15 +47,32 @@ pub(super) async fn prepare(system: &System) -> anyhow::Result<()> {
     for (login, role, name) in PEOPLE {
         if !demo.accounts.iter().any(|a| a.login == login) {
             let (login, name) = (login.to_owned(), name.to_owned());
-            demo.accounts.push(Account { login, password: readable_password()?, role: role.code().to_owned(), name });
+            demo.accounts.push(Account {
+                login,
+                password: readable_password()?,
+                role: role.code().to_owned(),
+                name,
+            });
         }
     }
     // Written before the accounts are made, so that no crash leaves an account whose password nobody knows.
     write(&system.folder, &demo)?;
-    let store = Store::open(&system.folder.sqlite("console")).await.context("the console's database")?;
+    let store = Store::open(&system.folder.sqlite("console"))
+        .await
+        .context("the console's database")?;
     for account in &demo.accounts {
-        let role = account.role.parse::<Role>().map_err(|_| anyhow::anyhow!("{} is no role", account.role))?;
-        ensure_person(&store, &account.login, &Secret::new(account.password.as_str()), role, &account.name).await?;
+        let role = account
+            .role
+            .parse::<Role>()
+            .map_err(|_| anyhow::anyhow!("{} is no role", account.role))?;
+        ensure_person(
+            &store,
+            &account.login,
+            &Secret::new(account.password.as_str()),
+            role,
+            &account.name,
+        )
+        .await?;
     }
     members::add_gateway(system, "demo").await?;
     for unit in UNITS {
@@ -71,7 +88,10 @@ pub(super) fn accounts(folder: &DataFolder) -> Vec<Account> {
 }
 
 fn read(folder: &DataFolder) -> Demo {
-    std::fs::read(folder.demo_accounts()).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    std::fs::read(folder.demo_accounts())
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default()
 }
 
 fn write(folder: &DataFolder, demo: &Demo) -> anyhow::Result<()> {

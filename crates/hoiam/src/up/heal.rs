@@ -32,13 +32,24 @@ pub(super) async fn first_time(system: &System) -> anyhow::Result<()> {
 }
 
 /// Makes them again whenever the broker was started again, and looks now and then.
-pub(super) async fn run(folder: DataFolder, url: String, mut starts: watch::Receiver<u64>, stop: CancellationToken) {
+pub(super) async fn run(
+    folder: DataFolder,
+    url: String,
+    mut starts: watch::Receiver<u64>,
+    stop: CancellationToken,
+) {
     let work = async {
         let nats = loop {
-            let credential = NatsCredential::read(&folder.nats_credential("admin")).map(|c| NatsCredential { url: Some(url.clone()), ..c });
+            let credential = NatsCredential::read(&folder.nats_credential("admin")).map(|c| NatsCredential {
+                url: Some(url.clone()),
+                ..c
+            });
             match async { broker(&credential?).await }.await {
                 Ok(nats) => break nats,
-                Err(error) => tracing::warn!(error = format!("{error:#}"), "cannot reach the broker as its administrator; trying again"),
+                Err(error) => tracing::warn!(
+                    error = format!("{error:#}"),
+                    "cannot reach the broker as its administrator; trying again"
+                ),
             }
             tokio::time::sleep(AGAIN).await;
         };
@@ -46,7 +57,10 @@ pub(super) async fn run(folder: DataFolder, url: String, mut starts: watch::Rece
             let pause = match make_durables(&nats, &folder).await {
                 Ok(()) => LOOK,
                 Err(error) => {
-                    tracing::debug!(error = format!("{error:#}"), "the durables of units and gateways cannot be made yet");
+                    tracing::debug!(
+                        error = format!("{error:#}"),
+                        "the durables of units and gateways cannot be made yet"
+                    );
                     AGAIN
                 }
             };

@@ -34,9 +34,16 @@ pub(crate) async fn add_gateway(system: &System, name: &str) -> anyhow::Result<(
 async fn enter(system: &System, new: bool, user: &str) -> anyhow::Result<()> {
     if new {
         system.folder.tell_users_the_address(&system.run.nats)?;
-        let port = system.run.nats.rsplit(':').next().and_then(|p| p.parse().ok()).context("the broker's address has no port")?;
+        let port = system
+            .run
+            .nats
+            .rsplit(':')
+            .next()
+            .and_then(|p| p.parse().ok())
+            .context("the broker's address has no port")?;
         broker::write_config(&system.folder, port)?;
-        let pid = broker::running(&system.folder).context("nats-server is not running: see `hoiam doctor`")?;
+        let pid =
+            broker::running(&system.folder).context("nats-server is not running: see `hoiam doctor`")?;
         broker::reload(pid)?;
     }
     make_durables(&system.nats("admin").await?, &system.folder).await?;
@@ -45,25 +52,43 @@ async fn enter(system: &System, new: bool, user: &str) -> anyhow::Result<()> {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, known)
-        .await
-        .with_context(|| format!("nats-server does not let `{user}` in: see {}", system.folder.nats_log().display()))
+    tokio::time::timeout(PATIENCE, known).await.with_context(|| {
+        format!(
+            "nats-server does not let `{user}` in: see {}",
+            system.folder.nats_log().display()
+        )
+    })
 }
 
 /// The durables of every unit and gateway that has a credential; those that are there stay as they are.
 pub(crate) async fn make_durables(nats: &Nats, folder: &DataFolder) -> anyhow::Result<()> {
     for user in folder.nats_users()? {
         if let Some(unit) = user.user.strip_prefix("unit-") {
-            make(nats, subjects::CASES, &subjects::unit_durable(unit), subjects::unit_cases(unit)).await?;
+            make(
+                nats,
+                subjects::CASES,
+                &subjects::unit_durable(unit),
+                subjects::unit_cases(unit),
+            )
+            .await?;
         } else if let Some(gateway) = user.user.strip_prefix("gw-") {
-            make(nats, subjects::RECEIPTS, &gateway_user(gateway), subjects::receipts("*", gateway)).await?;
+            make(
+                nats,
+                subjects::RECEIPTS,
+                &gateway_user(gateway),
+                subjects::receipts("*", gateway),
+            )
+            .await?;
         }
     }
     Ok(())
 }
 
 async fn make(nats: &Nats, stream: &str, durable: &str, filter: String) -> anyhow::Result<()> {
-    let options = WorkOptions { filters: vec![filter], ..WorkOptions::default() };
+    let options = WorkOptions {
+        filters: vec![filter],
+        ..WorkOptions::default()
+    };
     Ok(nats.make_durable(stream, durable, &options).await?)
 }
 
@@ -77,5 +102,9 @@ async fn grant(system: &System, kind: &str, code: &str) -> anyhow::Result<()> {
         code: code.to_owned(),
         roles: vec![kind.to_owned()],
     };
-    directory.grant(request).await.map(|_| ()).map_err(|status| refusal(&status))
+    directory
+        .grant(request)
+        .await
+        .map(|_| ())
+        .map_err(|status| refusal(&status))
 }

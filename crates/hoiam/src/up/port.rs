@@ -12,7 +12,9 @@ pub(super) async fn console(port: u16) -> anyhow::Result<TcpListener> {
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => bail!(
             "port {port} (for the console) is taken by another program: stop that one, or choose another port with --port (0: any free one)"
         ),
-        Err(error) => Err(error).with_context(|| format!("port {port} (for the console) cannot be used: choose another with --port")),
+        Err(error) => Err(error).with_context(|| {
+            format!("port {port} (for the console) cannot be used: choose another with --port")
+        }),
     }
 }
 
@@ -26,7 +28,11 @@ pub(super) fn nats(folder: &DataFolder, port: u16) -> u16 {
         .and_then(|c| c.url?.rsplit(':').next()?.parse::<u16>().ok())
         .unwrap_or(0);
     // Our own orphan may still hold it; that one is stopped before the port is taken.
-    if crate::broker::running(folder).is_some() || std::net::TcpListener::bind(("127.0.0.1", last)).is_ok() { last } else { 0 }
+    if crate::broker::running(folder).is_some() || std::net::TcpListener::bind(("127.0.0.1", last)).is_ok() {
+        last
+    } else {
+        0
+    }
 }
 
 #[cfg(test)]
@@ -38,7 +44,10 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = taken.local_addr().unwrap().port();
         let error = console(port).await.unwrap_err().to_string();
-        assert!(error.contains(&port.to_string()) && error.contains("--port"), "{error}");
+        assert!(
+            error.contains(&port.to_string()) && error.contains("--port"),
+            "{error}"
+        );
     }
 
     #[tokio::test]
@@ -49,7 +58,9 @@ mod tests {
         assert_eq!(nats(&folder, 0), 0);
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = taken.local_addr().unwrap().port();
-        folder.tell_users_the_address(&format!("nats://127.0.0.1:{port}")).unwrap();
+        folder
+            .tell_users_the_address(&format!("nats://127.0.0.1:{port}"))
+            .unwrap();
         assert_eq!(nats(&folder, 0), 0);
         drop(taken);
         assert_eq!(nats(&folder, 0), port);

@@ -16,7 +16,10 @@ pub(super) fn show(folder: &DataFolder, info: &RunInfo) -> anyhow::Result<()> {
     if !accounts.is_empty() {
         line("\n  Tài khoản thử / Demonstration accounts")?;
         for account in accounts {
-            line(format!("    {:<10}  {:<28}  {}", account.login, account.password, account.name))?;
+            line(format!(
+                "    {:<10}  {:<28}  {}",
+                account.login, account.password, account.name
+            ))?;
         }
     }
     let hoiam = command();
@@ -26,38 +29,66 @@ pub(super) fn show(folder: &DataFolder, info: &RunInfo) -> anyhow::Result<()> {
     line(format!(
         "     {hoiam} case --data {data} $({hoiam} submit --data {data} \"Đường Lê Văn Lương có ổ gà lớn trước số nhà 100, xe máy té nhiều lần\" --channel sms --phone 0900000011)"
     ))?;
-    line("  2. Nạp 60 phản ánh qua NATS như một cổng tin nhắn / Feed 60 reports through NATS as a gateway would:")?;
+    line(
+        "  2. Nạp 60 phản ánh qua NATS như một cổng tin nhắn / Feed 60 reports through NATS as a gateway would:",
+    )?;
     line(match sample() {
-        Some(sample) => format!("     {hoiam} feed --data {data} {}", quoted(&sample.to_string_lossy())),
+        Some(sample) => format!(
+            "     {hoiam} feed --data {data} {}",
+            quoted(&sample.to_string_lossy())
+        ),
         None => format!("     {hoiam} feed --data {data} FILE.jsonl"),
     })?;
-    line("  3. Xem việc đã chuyển đến Sở Xây dựng / See what was put before the Department of Construction:")?;
+    line(
+        "  3. Xem việc đã chuyển đến Sở Xây dựng / See what was put before the Department of Construction:",
+    )?;
     line(format!("     {hoiam} unit watch so_xd --once --data {data}"))?;
-    line(format!("\n  Có ổn không / Is everything well:  {hoiam} doctor --data {data}"))?;
+    line(format!(
+        "\n  Có ổn không / Is everything well:  {hoiam} doctor --data {data}"
+    ))?;
     line("  Dừng / Stop:  Ctrl-C\n")
 }
 
 /// How this program is called from anywhere: by its name where the path leads to it, else by its whole path.
 fn command() -> String {
-    let Ok(exe) = std::env::current_exe() else { return "hoiam".to_owned() };
+    let Ok(exe) = std::env::current_exe() else {
+        return "hoiam".to_owned();
+    };
     let on_path = std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path).map(|folder| folder.join("hoiam")).find(|found| found.is_file()).and_then(|f| f.canonicalize().ok())
+        std::env::split_paths(&path)
+            .map(|folder| folder.join("hoiam"))
+            .find(|found| found.is_file())
+            .and_then(|f| f.canonicalize().ok())
             == exe.canonicalize().ok()
     });
-    if on_path { "hoiam".to_owned() } else { quoted(&exe.to_string_lossy()) }
+    if on_path {
+        "hoiam".to_owned()
+    } else {
+        quoted(&exe.to_string_lossy())
+    }
 }
 
 /// The project's labelled reports, where this program lies in a checkout.
 fn sample() -> Option<PathBuf> {
     let exe = std::env::current_exe().ok()?;
     let beside = |folder: &Path| folder.join("tests/data/reports/dev-01.jsonl");
-    exe.ancestors().map(beside).chain(std::env::current_dir().ok().map(|d| beside(&d))).find(|path| path.is_file())
+    exe.ancestors()
+        .map(beside)
+        .chain(std::env::current_dir().ok().map(|d| beside(&d)))
+        .find(|path| path.is_file())
 }
 
 /// As a shell takes it.
 fn quoted(text: &str) -> String {
-    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-+:@".contains(&b));
-    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    let plain = !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"/._-+:@".contains(&b));
+    if plain {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 #[cfg(test)]

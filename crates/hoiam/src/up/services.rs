@@ -43,7 +43,12 @@ fn url(address: SocketAddr) -> String {
 }
 
 /// Starts the ledger, then the services, then the console, each when those it needs listen.
-pub(super) async fn start_all(folder: &DataFolder, options: &Options, nats: &str, console: TcpListener) -> anyhow::Result<Vec<Launched>> {
+pub(super) async fn start_all(
+    folder: &DataFolder,
+    options: &Options,
+    nats: &str,
+    console: TcpListener,
+) -> anyhow::Result<Vec<Launched>> {
     let mut launched = Vec::new();
     match start_in_order(folder, options, nats, console, &mut launched).await {
         Ok(()) => Ok(launched),
@@ -61,8 +66,14 @@ async fn start_in_order(
     console: TcpListener,
     launched: &mut Vec<Launched>,
 ) -> anyhow::Result<()> {
-    let database = options.database.clone().unwrap_or_else(|| folder.sqlite("ledger"));
-    let flags = Flags::new().common(folder, nats, "ledger").set("database", database).path("kek", &folder.kek());
+    let database = options
+        .database
+        .clone()
+        .unwrap_or_else(|| folder.sqlite("ledger"));
+    let flags = Flags::new()
+        .common(folder, nats, "ledger")
+        .set("database", database)
+        .path("kek", &folder.kek());
     launched.push(launch::<ledger::Ledger>(flags, options, None).await?);
     let ledger = launched[0].grpc();
     let flags = |name: &str| {
@@ -75,12 +86,18 @@ async fn start_in_order(
             .set("replica", name)
     };
     let (intake, classification, routing, escalation, feedback) = tokio::join!(
-        launch::<intake::Intake>(flags("intake").path("identity-key-file", &folder.identity_key()), options, None),
+        launch::<intake::Intake>(
+            flags("intake").path("identity-key-file", &folder.identity_key()),
+            options,
+            None
+        ),
         launch::<classification::Classification>(flags("classification"), options, None),
         launch::<routing::Routing>(flags("routing"), options, None),
         launch::<escalation::Escalation>(flags("escalation"), options, None),
         launch::<feedback::Feedback>(
-            flags("feedback").path("outbox-dir", &folder.outbox()).path("outbox-key-file", &folder.outbox_key()),
+            flags("feedback")
+                .path("outbox-dir", &folder.outbox())
+                .path("outbox-key-file", &folder.outbox_key()),
             options,
             None
         ),
@@ -96,7 +113,10 @@ async fn start_in_order(
         return Err(error);
     }
     let mut with_others = flags("console");
-    for service in launched.iter().filter(|s| ["intake", "classification", "routing", "feedback"].contains(&s.name)) {
+    for service in launched
+        .iter()
+        .filter(|s| ["intake", "classification", "routing", "feedback"].contains(&s.name))
+    {
         with_others = with_others.set(&format!("{}-url", service.name), service.grpc());
     }
     launched.push(launch::<console::Console>(with_others, options, Some(console)).await?);
@@ -138,13 +158,22 @@ struct Configured<C: Args> {
 
 fn configure<S: Service>(flags: Flags) -> anyhow::Result<S::Config> {
     let words = std::iter::once(S::NAME.to_owned()).chain(flags.0);
-    let Configured { config } = Configured::<S::Config>::try_parse_from(words).map_err(|e| anyhow::anyhow!("{}: {e}", S::NAME))?;
+    let Configured { config } =
+        Configured::<S::Config>::try_parse_from(words).map_err(|e| anyhow::anyhow!("{}: {e}", S::NAME))?;
     let problems: Vec<_> = config.problems().iter().map(ToString::to_string).collect();
-    if problems.is_empty() { Ok(config) } else { bail!("{}: {}", S::NAME, problems.join("; ")) }
+    if problems.is_empty() {
+        Ok(config)
+    } else {
+        bail!("{}: {}", S::NAME, problems.join("; "))
+    }
 }
 
 /// Starts a service and waits until it listens.
-async fn launch<S: Service>(flags: Flags, options: &Options, http: Option<TcpListener>) -> anyhow::Result<Launched> {
+async fn launch<S: Service>(
+    flags: Flags,
+    options: &Options,
+    http: Option<TcpListener>,
+) -> anyhow::Result<Launched> {
     let config = configure::<S>(flags)?;
     let stop = CancellationToken::new();
     let (life, ready) = Life::under(&stop);
@@ -166,7 +195,12 @@ async fn launch<S: Service>(flags: Flags, options: &Options, http: Option<TcpLis
         },
         result = &mut task => return Err(ended(S::NAME, result)),
     };
-    Ok(Launched { name: S::NAME, listening, stop, task })
+    Ok(Launched {
+        name: S::NAME,
+        listening,
+        stop,
+        task,
+    })
 }
 
 fn ended(name: &str, result: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Error {
@@ -190,7 +224,10 @@ pub(super) async fn first_to_fail(launched: &mut Vec<Launched>) -> anyhow::Error
 
 /// Stops them, the last started first; the ledger when all others have finished their work.
 pub(super) async fn stop_all(mut launched: Vec<Launched>) {
-    let ledger = launched.iter().position(|s| s.name == "ledger").map(|index| launched.remove(index));
+    let ledger = launched
+        .iter()
+        .position(|s| s.name == "ledger")
+        .map(|index| launched.remove(index));
     for service in &launched {
         service.stop.cancel();
     }
@@ -207,7 +244,10 @@ async fn finish(service: Launched) {
     let Launched { name, mut task, .. } = service;
     match tokio::time::timeout(chassis::service::DRAIN + Duration::from_secs(5), &mut task).await {
         Ok(Ok(Ok(()))) => tracing::info!(service = name, "stopped"),
-        Ok(result) => tracing::error!("{:#}", ended(name, result).context("while stopping").context(name)),
+        Ok(result) => tracing::error!(
+            "{:#}",
+            ended(name, result).context("while stopping").context(name)
+        ),
         Err(_) => {
             task.abort();
             tracing::warn!(service = name, "did not stop in time and was dropped");
@@ -226,14 +266,28 @@ mod tests {
         folder.init().unwrap();
         let common = |name: &str| Flags::new().common(&folder, "nats://127.0.0.1:4222", name);
         let flags = |name: &str| {
-            common(name).set("ledger-url", "http://127.0.0.1:1").path("ledger-token-file", &folder.token(name)).set("database", folder.sqlite(name))
+            common(name)
+                .set("ledger-url", "http://127.0.0.1:1")
+                .path("ledger-token-file", &folder.token(name))
+                .set("database", folder.sqlite(name))
         };
-        configure::<ledger::Ledger>(common("ledger").set("database", folder.sqlite("ledger")).path("kek", &folder.kek())).unwrap();
-        configure::<intake::Intake>(flags("intake").path("identity-key-file", &folder.identity_key())).unwrap();
+        configure::<ledger::Ledger>(
+            common("ledger")
+                .set("database", folder.sqlite("ledger"))
+                .path("kek", &folder.kek()),
+        )
+        .unwrap();
+        configure::<intake::Intake>(flags("intake").path("identity-key-file", &folder.identity_key()))
+            .unwrap();
         configure::<classification::Classification>(flags("classification")).unwrap();
         configure::<routing::Routing>(flags("routing")).unwrap();
         configure::<escalation::Escalation>(flags("escalation")).unwrap();
-        configure::<feedback::Feedback>(flags("feedback").path("outbox-dir", &folder.outbox()).path("outbox-key-file", &folder.outbox_key())).unwrap();
+        configure::<feedback::Feedback>(
+            flags("feedback")
+                .path("outbox-dir", &folder.outbox())
+                .path("outbox-key-file", &folder.outbox_key()),
+        )
+        .unwrap();
         configure::<console::Console>(flags("console").set("intake-url", "http://127.0.0.1:1")).unwrap();
     }
 }

@@ -42,13 +42,18 @@ pub(super) struct Stage {
 
 impl Stage {
     fn of(started: Instant, arrivals: &[(Instant, Instant)]) -> Self {
-        let mut sorted_us: Vec<u64> =
-            arrivals.iter().map(|(sent, got)| u64::try_from((*got - *sent).as_micros()).unwrap_or(u64::MAX)).collect();
+        let mut sorted_us: Vec<u64> = arrivals
+            .iter()
+            .map(|(sent, got)| u64::try_from((*got - *sent).as_micros()).unwrap_or(u64::MAX))
+            .collect();
         sorted_us.sort_unstable();
         let last = arrivals.iter().map(|(_, got)| *got).max().unwrap_or(started);
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let per_second = arrivals.len() as f64 / (last - started).as_secs_f64().max(f64::EPSILON);
-        Self { per_second, sorted_us }
+        Self {
+            per_second,
+            sorted_us,
+        }
     }
 
     /// Nearest rank.
@@ -122,9 +127,19 @@ impl Load {
             let (code, got) = arrivals.receipts.get(id).context("a receipt went missing")?;
             accepted.push((*at, *got));
             let case = cases.get(code).context("a receipted report is not on record")?;
-            unit.push((*at, *arrivals.notices.get(case).context("a case never came to its unit")?));
+            unit.push((
+                *at,
+                *arrivals
+                    .notices
+                    .get(case)
+                    .context("a case never came to its unit")?,
+            ));
         }
-        Ok(Measured { reports: count, accepted: Stage::of(started, &accepted), unit: Stage::of(started, &unit) })
+        Ok(Measured {
+            reports: count,
+            accepted: Stage::of(started, &accepted),
+            unit: Stage::of(started, &unit),
+        })
     }
 
     async fn hand_in(&self, id: String, index: usize) -> anyhow::Result<()> {
@@ -139,7 +154,14 @@ impl Load {
             channel: None,
         };
         let body = serde_json::to_vec(&report)?.into();
-        self.gateway.publish_stored(&subjects::inbox(Channel::Sms, GATEWAY), None, &Headers::new(), body).await?;
+        self.gateway
+            .publish_stored(
+                &subjects::inbox(Channel::Sms, GATEWAY),
+                None,
+                &Headers::new(),
+                body,
+            )
+            .await?;
         Ok(())
     }
 
@@ -158,15 +180,44 @@ impl Load {
                 (last, moved) = (now, Instant::now());
             }
             if moved.elapsed() > PATIENCE {
-                bail!("of {count} reports {} were receipted and {} came to their unit, and nothing moves any more", now.0, now.1);
+                bail!(
+                    "of {count} reports {} were receipted and {} came to their unit, and nothing moves any more",
+                    now.0,
+                    now.1
+                );
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
+    /// Waits until every consumer has handled everything on record, so that one run does not pay for the one before.
+    pub(super) async fn come_to_rest(&self) -> anyhow::Result<()> {
+        let mut moved = Instant::now();
+        let mut last = Vec::new();
+        loop {
+            let (cursors, head) = self.ledger.list_cursors().await?;
+            let positions: Vec<u64> = cursors.iter().map(|c| c.position).chain([head.0]).collect();
+            if positions.iter().all(|p| *p == head.0) && positions == last {
+                return Ok(());
+            }
+            if positions != last {
+                (last, moved) = (positions, Instant::now());
+            }
+            if moved.elapsed() > PATIENCE {
+                bail!(
+                    "the consumers stand still before they have handled what is on record: see `hoiam doctor`"
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
     /// Case by tracking code.
     async fn cases(&self) -> anyhow::Result<HashMap<String, CaseId>> {
-        let filter = Filter { types: vec!["report.report_received".to_owned()], ..Filter::default() };
+        let filter = Filter {
+            types: vec!["report.report_received".to_owned()],
+            ..Filter::default()
+        };
         let mut events = std::pin::pin!(self.ledger.read_all(Range::default(), filter));
         let mut cases = HashMap::new();
         while let Some(event) = events.next().await {
@@ -189,7 +240,9 @@ async fn read_receipts(nats: Nats, arrivals: Arc<Mutex<Arrivals>>) {
     loop {
         for work in queue.next_ready(WINDOW).await {
             if let Ok(ReceiptOut::Receipt { id, code, .. }) = serde_json::from_slice(&work.message.payload) {
-                lock(&arrivals).receipts.insert(id, (code.to_string(), Instant::now()));
+                lock(&arrivals)
+                    .receipts
+                    .insert(id, (code.to_string(), Instant::now()));
             }
             // One that is not acknowledged comes again, and is overwritten later than it came: only a lost connection does that.
             let _ = work.done_unconfirmed().await;
@@ -199,7 +252,14 @@ async fn read_receipts(nats: Nats, arrivals: Arc<Mutex<Arrivals>>) {
 
 /// All units at once, as each would read its own.
 async fn read_notices(nats: Nats, arrivals: Arc<Mutex<Arrivals>>) {
-    let mut queue = nats.work_queue(subjects::CASES, "bench", WorkOptions { most_under_way: 10_000, ..WorkOptions::default() });
+    let mut queue = nats.work_queue(
+        subjects::CASES,
+        "bench",
+        WorkOptions {
+            most_under_way: 10_000,
+            ..WorkOptions::default()
+        },
+    );
     loop {
         for work in queue.next_ready(WINDOW).await {
             if let Ok(CaseNotice { case, .. }) = serde_json::from_slice(&work.message.payload) {
@@ -217,7 +277,9 @@ mod tests {
     #[test]
     fn percentiles_are_by_nearest_rank() {
         let start = Instant::now();
-        let arrivals: Vec<_> = (1..=100).map(|ms| (start, start + Duration::from_millis(ms))).collect();
+        let arrivals: Vec<_> = (1..=100)
+            .map(|ms| (start, start + Duration::from_millis(ms)))
+            .collect();
         let stage = Stage::of(start, &arrivals);
         assert_eq!((stage.percentile(50), stage.percentile(99)), (50_000, 99_000));
         assert!((stage.per_second - 1000.0).abs() < 1.0);

@@ -10,13 +10,21 @@ pub(super) struct Usage {
 
 impl Usage {
     pub(super) fn of(name: &'static str, pid: u32) -> Self {
-        Self { name, pid, cpu_us: cpu_us(pid).unwrap_or(0), peak_rss_mib: peak_rss_mib(pid).unwrap_or(0.0) }
+        Self {
+            name,
+            pid,
+            cpu_us: cpu_us(pid).unwrap_or(0),
+            peak_rss_mib: peak_rss_mib(pid).unwrap_or(0.0),
+        }
     }
 
     /// What it spent since; the peak is that of its whole life.
     pub(super) fn since(&self) -> Self {
         let now = Self::of(self.name, self.pid);
-        Self { cpu_us: now.cpu_us.saturating_sub(self.cpu_us), ..now }
+        Self {
+            cpu_us: now.cpu_us.saturating_sub(self.cpu_us),
+            ..now
+        }
     }
 }
 
@@ -32,5 +40,10 @@ fn cpu_us(pid: u32) -> Option<u64> {
 fn peak_rss_mib(pid: u32) -> Option<f64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok().map(|kib| kib / 1024.0)
+    line.trim()
+        .strip_suffix(" kB")?
+        .trim()
+        .parse::<f64>()
+        .ok()
+        .map(|kib| kib / 1024.0)
 }

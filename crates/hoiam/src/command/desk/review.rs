@@ -24,7 +24,9 @@ enum Command {
     #[command(after_help = "Example:\n  hoiam desk review list")]
     List,
     /// Decide; what is not given stays as suggested.
-    #[command(after_help = "Example:\n  hoiam desk review decide HA-7K3MX-9QP4T-C --topic corruption --kind denunciation --level 4")]
+    #[command(
+        after_help = "Example:\n  hoiam desk review decide HA-7K3MX-9QP4T-C --topic corruption --kind denunciation --level 4"
+    )]
     Decide(Decide),
 }
 
@@ -57,14 +59,31 @@ pub(super) async fn run(desk: &Desk, arguments: Arguments) -> anyhow::Result<()>
 }
 
 async fn client(desk: &Desk) -> anyhow::Result<ClassificationClient<Authorised>> {
-    Ok(ClassificationClient::new(desk.system.service("classification").await?))
+    Ok(ClassificationClient::new(
+        desk.system.service("classification").await?,
+    ))
 }
 
 /// All that waits, as of now.
 async fn waiting(desk: &Desk) -> anyhow::Result<Vec<Review>> {
-    let head = desk.system.ledger().await?.head(kernel::Position(0)).await?.position;
-    let request = ListReviewsRequest { at_least: head, limit: 10_000 };
-    Ok(client(desk).await?.list_reviews(request).await.map_err(|s| refusal(&s))?.into_inner().reviews)
+    let head = desk
+        .system
+        .ledger()
+        .await?
+        .head(kernel::Position(0))
+        .await?
+        .position;
+    let request = ListReviewsRequest {
+        at_least: head,
+        limit: 10_000,
+    };
+    Ok(client(desk)
+        .await?
+        .list_reviews(request)
+        .await
+        .map_err(|s| refusal(&s))?
+        .into_inner()
+        .reviews)
 }
 
 async fn list(desk: &Desk) -> anyhow::Result<()> {
@@ -86,7 +105,10 @@ async fn list(desk: &Desk) -> anyhow::Result<()> {
             local(Instant(review.requested_at)),
             case.to_string(),
             review.reasons.join(", "),
-            format!("{} / {} / {} / level {}", suggestion.topic, suggestion.kind, suggestion.urgency, suggestion.level),
+            format!(
+                "{} / {} / {} / level {}",
+                suggestion.topic, suggestion.kind, suggestion.urgency, suggestion.level
+            ),
         ]);
     }
     if desk.json {
@@ -101,12 +123,27 @@ async fn list(desk: &Desk) -> anyhow::Result<()> {
 
 async fn decide(desk: &Desk, decide: Decide) -> anyhow::Result<()> {
     let case_id = desk.case(&decide.case).await?;
-    let suggestion = waiting(desk).await?.into_iter().find(|r| r.case_id == case_id).and_then(|r| r.suggestion).unwrap_or_default();
+    let suggestion = waiting(desk)
+        .await?
+        .into_iter()
+        .find(|r| r.case_id == case_id)
+        .and_then(|r| r.suggestion)
+        .unwrap_or_default();
     let topic = decide.topic.or_else(|| suggestion.topic.parse().ok());
-    let kind = decide.kind.or_else(|| suggestion.kind.parse().ok()).context("say what it is in law with --kind")?;
-    let urgency = decide.urgency.or_else(|| suggestion.urgency.parse().ok()).unwrap_or(Urgency::Normal);
+    let kind = decide
+        .kind
+        .or_else(|| suggestion.kind.parse().ok())
+        .context("say what it is in law with --kind")?;
+    let urgency = decide
+        .urgency
+        .or_else(|| suggestion.urgency.parse().ok())
+        .unwrap_or(Urgency::Normal);
     let suggested_level = u8::try_from(suggestion.level).ok();
-    let level = decide.level.or(suggested_level).and_then(|l| Level::try_from(l).ok()).context("say the level with --level")?;
+    let level = decide
+        .level
+        .or(suggested_level)
+        .and_then(|l| Level::try_from(l).ok())
+        .context("say the level with --level")?;
     let request = DecideReviewRequest {
         request_id: desk.request_id.clone(),
         actor: desk.actor.clone(),
@@ -118,6 +155,11 @@ async fn decide(desk: &Desk, decide: Decide) -> anyhow::Result<()> {
         level: u32::from(level.get()),
         reason: decide.reason,
     };
-    let reply = client(desk).await?.decide_review(request).await.map_err(|s| refusal(&s))?.into_inner();
+    let reply = client(desk)
+        .await?
+        .decide_review(request)
+        .await
+        .map_err(|s| refusal(&s))?
+        .into_inner();
     desk.say(reply.position, false)
 }

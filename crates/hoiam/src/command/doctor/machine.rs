@@ -20,29 +20,47 @@ const CLOCK: i64 = 5 * Instant::SECOND;
 pub(super) fn permissions(folder: &DataFolder, report: &mut Report) {
     let mut open = Vec::new();
     let root = folder.root();
-    for path in [root.to_owned(), root.join("keys"), folder.nats(), root.join("env"), root.join("db"), root.join("outbox")] {
+    for path in [
+        root.to_owned(),
+        root.join("keys"),
+        folder.nats(),
+        root.join("env"),
+        root.join("db"),
+        root.join("outbox"),
+    ] {
         too_open(&path, &mut open);
     }
     if open.is_empty() {
         report.well("permissions", "secrets are readable by their owner only");
     } else {
-        report.wrong("permissions", format!("others may read {}", open.join(", ")), format!("chmod -R go-rwx {}", root.display()));
+        report.wrong(
+            "permissions",
+            format!("others may read {}", open.join(", ")),
+            format!("chmod -R go-rwx {}", root.display()),
+        );
     }
 }
 
 /// The folder itself and the files in it and below, but not what nats-server keeps encrypted.
 fn too_open(path: &Path, open: &mut Vec<String>) {
-    let Ok(metadata) = std::fs::symlink_metadata(path) else { return };
+    let Ok(metadata) = std::fs::symlink_metadata(path) else {
+        return;
+    };
     let inside_closed = metadata.permissions().mode() & 0o077 == 0;
     if !inside_closed {
         open.push(path.display().to_string());
         return;
     }
     // A closed folder closes what is in it; secrets are looked at all the same, since files are copied out of folders.
-    let Ok(entries) = std::fs::read_dir(path) else { return };
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return;
+    };
     for entry in entries.flatten() {
         let path = entry.path();
-        let secret = path.extension().is_some_and(|e| ["key", "token", "json", "conf", "env"].iter().any(|s| e == *s)) || path.ends_with("kek");
+        let secret = path
+            .extension()
+            .is_some_and(|e| ["key", "token", "json", "conf", "env"].iter().any(|s| e == *s))
+            || path.ends_with("kek");
         let is_folder = path.is_dir() && path.file_name().is_some_and(|n| n == "tokens");
         if secret || is_folder {
             too_open(&path, open);
@@ -59,10 +77,18 @@ pub(super) fn disk(folder: &DataFolder, report: &mut Report) {
             if free >= LEAST_FREE {
                 report.well("disk", says);
             } else {
-                report.wrong("disk", says, "make room: nothing is accepted when the disk is full");
+                report.wrong(
+                    "disk",
+                    says,
+                    "make room: nothing is accepted when the disk is full",
+                );
             }
         }
-        Err(error) => report.wrong("disk", format!("{}: {}", folder.root().display(), error.desc()), "is the folder there? `hoiam up` makes it"),
+        Err(error) => report.wrong(
+            "disk",
+            format!("{}: {}", folder.root().display(), error.desc()),
+            "is the folder there? `hoiam up` makes it",
+        ),
     }
 }
 
@@ -70,7 +96,11 @@ pub(super) fn clock(head: &HeadReply, report: &mut Report) {
     let (now, last) = (SystemClock.now(), Instant(head.recorded_at));
     if last.0 > now.0 + CLOCK {
         let says = format!("this machine says {now}, but the last event was recorded at {last}");
-        report.wrong("clock", says, "set the machine's clock (NTP); the ledger never goes back");
+        report.wrong(
+            "clock",
+            says,
+            "set the machine's clock (NTP); the ledger never goes back",
+        );
     } else {
         report.well("clock", format!("{now}"));
     }
@@ -80,17 +110,28 @@ pub(super) fn clock(head: &HeadReply, report: &mut Report) {
 pub(super) async fn services(system: &System, report: &mut Report) {
     let client = reqwest::Client::new();
     for (service, address) in &system.run.http {
-        let answer = client.get(format!("{address}/readyz")).timeout(super::PATIENCE).send().await;
+        let answer = client
+            .get(format!("{address}/readyz"))
+            .timeout(super::PATIENCE)
+            .send()
+            .await;
         match answer {
             Ok(answer) if answer.status().is_success() => report.well(service.as_str(), "ready"),
             Ok(answer) => {
                 let says = answer.text().await.unwrap_or_default();
-                report.wrong(service.as_str(), says.trim(), format!("see {}", system.folder.log().display()));
+                report.wrong(
+                    service.as_str(),
+                    says.trim(),
+                    format!("see {}", system.folder.log().display()),
+                );
             }
             Err(_) => report.wrong(
                 service.as_str(),
                 format!("does not answer at {address}"),
-                format!("start `hoiam up` again; {} says why it stopped", system.folder.log().display()),
+                format!(
+                    "start `hoiam up` again; {} says why it stopped",
+                    system.folder.log().display()
+                ),
             ),
         }
     }

@@ -30,11 +30,26 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn well(&mut self, check: impl Into<String>, says: impl Into<String>) {
-        self.checks.push(Check { check: check.into(), ok: true, says: says.into(), advice: None });
+        self.checks.push(Check {
+            check: check.into(),
+            ok: true,
+            says: says.into(),
+            advice: None,
+        });
     }
 
-    pub(super) fn wrong(&mut self, check: impl Into<String>, says: impl Into<String>, advice: impl Into<String>) {
-        self.checks.push(Check { check: check.into(), ok: false, says: says.into(), advice: Some(advice.into()) });
+    pub(super) fn wrong(
+        &mut self,
+        check: impl Into<String>,
+        says: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
+        self.checks.push(Check {
+            check: check.into(),
+            ok: false,
+            says: says.into(),
+            advice: Some(advice.into()),
+        });
     }
 
     pub(super) fn head(&mut self, position: u64) {
@@ -54,14 +69,24 @@ impl Report {
     }
 
     pub(super) fn print(&self) -> anyhow::Result<()> {
-        for Check { check, ok, says, advice } in &self.checks {
+        for Check {
+            check,
+            ok,
+            says,
+            advice,
+        } in &self.checks
+        {
             output::line(format!("{} {check}: {says}", if *ok { "✓" } else { "✗" }))?;
             if let Some(advice) = advice {
                 output::line(format!("  → {advice}"))?;
             }
         }
         let wrong = self.checks.iter().filter(|c| !c.ok).count();
-        output::line(if wrong == 0 { "All is well.".to_owned() } else { format!("{wrong} of {} need attention.", self.checks.len()) })
+        output::line(if wrong == 0 {
+            "All is well.".to_owned()
+        } else {
+            format!("{wrong} of {} need attention.", self.checks.len())
+        })
     }
 
     pub(super) fn print_json(&mut self) -> anyhow::Result<()> {

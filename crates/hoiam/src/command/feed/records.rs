@@ -49,7 +49,11 @@ fn read_file(path: &Path, round: u32, records: &mut Vec<Record>) -> anyhow::Resu
         // What serde says may quote the report.
         let line: Line = serde_json::from_str(&line)
             .map_err(|e| anyhow!("{} line {number}: not an object with `id`, `channel` (phone, sms, email, web) and `text` (column {})", path.display(), e.column()))?;
-        let id = if round == 1 { line.id } else { format!("{}-{round}", line.id) };
+        let id = if round == 1 {
+            line.id
+        } else {
+            format!("{}-{round}", line.id)
+        };
         let report = ReportIn {
             id: id.clone(),
             text: line.text,
@@ -60,7 +64,11 @@ fn read_file(path: &Path, round: u32, records: &mut Vec<Record>) -> anyhow::Resu
             incomplete: false,
             channel: None,
         };
-        records.push(Record { id, channel: line.channel, body: serde_json::to_vec(&report)?.into() });
+        records.push(Record {
+            id,
+            channel: line.channel,
+            body: serde_json::to_vec(&report)?.into(),
+        });
     }
     Ok(())
 }
@@ -76,8 +84,17 @@ mod tests {
         let line = r#"{"id":"1","channel":"sms","text":"Ngập","kind":"reflection","topic":"flooding","level":2,"place":{"street":"X"},"complete":false}"#;
         std::fs::write(&path, format!("{line}\n\n")).unwrap();
         let records = read(&[path], 2).unwrap();
-        let bodies: Vec<_> = records.iter().map(|r| String::from_utf8(r.body.to_vec()).unwrap()).collect();
-        assert_eq!(bodies, [r#"{"id":"1","text":"Ngập","incomplete":false}"#, r#"{"id":"1-2","text":"Ngập","incomplete":false}"#]);
+        let bodies: Vec<_> = records
+            .iter()
+            .map(|r| String::from_utf8(r.body.to_vec()).unwrap())
+            .collect();
+        assert_eq!(
+            bodies,
+            [
+                r#"{"id":"1","text":"Ngập","incomplete":false}"#,
+                r#"{"id":"1-2","text":"Ngập","incomplete":false}"#
+            ]
+        );
     }
 
     #[test]
@@ -85,7 +102,12 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("a.jsonl");
         std::fs::write(&path, "{\"id\":\"1\",\"channel\":\"bí mật\",\"text\":\"x\"}\n").unwrap();
-        let Err(error) = read(&[path], 1) else { panic!("a bad channel was taken") };
-        assert!(error.to_string().contains("line 1") && !error.to_string().contains("bí mật"), "{error}");
+        let Err(error) = read(&[path], 1) else {
+            panic!("a bad channel was taken")
+        };
+        assert!(
+            error.to_string().contains("line 1") && !error.to_string().contains("bí mật"),
+            "{error}"
+        );
     }
 }

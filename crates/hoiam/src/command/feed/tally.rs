@@ -55,8 +55,15 @@ impl Tally {
         for record in records {
             by_id.entry(record.id.clone()).or_insert((0, Outcome::Sent)).0 += 1;
         }
-        let state = State { by_id, again: 0, moved: Instant::now() };
-        Self { state: Mutex::new(state), changed: Notify::new() }
+        let state = State {
+            by_id,
+            again: 0,
+            moved: Instant::now(),
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -91,7 +98,9 @@ impl Tally {
             ReceiptOut::Refusal { id, reason, .. } => (id.as_ref(), Outcome::Refused(reason.to_string())),
         };
         let mut state = self.state();
-        let Some((_, known)) = id.and_then(|id| state.by_id.get_mut(id)) else { return false };
+        let Some((_, known)) = id.and_then(|id| state.by_id.get_mut(id)) else {
+            return false;
+        };
         if matches!(known, Outcome::Sent | Outcome::Held) {
             *known = outcome;
             self.moved(state);
@@ -100,15 +109,26 @@ impl Tally {
     }
 
     pub(super) fn is_open(&self, id: &str) -> bool {
-        self.state().by_id.get(id).is_some_and(|(_, o)| matches!(o, Outcome::Sent | Outcome::Held))
+        self.state()
+            .by_id
+            .get(id)
+            .is_some_and(|(_, o)| matches!(o, Outcome::Sent | Outcome::Held))
     }
 
     pub(super) fn is_complete(&self) -> bool {
-        self.state().by_id.values().all(|(_, o)| matches!(o, Outcome::Receipted | Outcome::Refused(_)))
+        self.state()
+            .by_id
+            .values()
+            .all(|(_, o)| matches!(o, Outcome::Receipted | Outcome::Refused(_)))
     }
 
     pub(super) fn answered(&self) -> u64 {
-        self.state().by_id.values().filter(|(_, o)| matches!(o, Outcome::Receipted | Outcome::Refused(_))).map(|(n, _)| n).sum()
+        self.state()
+            .by_id
+            .values()
+            .filter(|(_, o)| matches!(o, Outcome::Receipted | Outcome::Refused(_)))
+            .map(|(n, _)| n)
+            .sum()
     }
 
     /// How long nothing has moved.
@@ -123,7 +143,14 @@ impl Tally {
 
     pub(super) fn summary(&self, elapsed: Duration) -> Summary {
         let state = self.state();
-        let count = |want: fn(&Outcome) -> bool| state.by_id.values().filter(|(_, o)| want(o)).map(|(n, _)| n).sum::<u64>();
+        let count = |want: fn(&Outcome) -> bool| {
+            state
+                .by_id
+                .values()
+                .filter(|(_, o)| want(o))
+                .map(|(n, _)| n)
+                .sum::<u64>()
+        };
         let mut refused = BTreeMap::new();
         for (n, outcome) in state.by_id.values() {
             if let Outcome::Refused(reason) = outcome {
@@ -158,10 +185,23 @@ impl Summary {
             vec!["held by the broker".to_owned(), self.held.to_string()],
             vec!["receipted (on record)".to_owned(), self.receipted.to_string()],
         ];
-        rows.extend(self.refused.iter().map(|(reason, n)| vec![format!("refused: {reason}"), n.to_string()]));
+        rows.extend(
+            self.refused
+                .iter()
+                .map(|(reason, n)| vec![format!("refused: {reason}"), n.to_string()]),
+        );
         rows.push(vec!["missing".to_owned(), self.missing.to_string()]);
         output::table(&["messages", ""], rows)?;
-        output::line(format!("{} in {:.1} s, {:.0} receipts a second", if self.reconciles() { "Reconciled" } else { "NOT reconciled" }, self.seconds, self.per_second))
+        output::line(format!(
+            "{} in {:.1} s, {:.0} receipts a second",
+            if self.reconciles() {
+                "Reconciled"
+            } else {
+                "NOT reconciled"
+            },
+            self.seconds,
+            self.per_second
+        ))
     }
 }
 
@@ -173,11 +213,19 @@ mod tests {
     use super::*;
 
     fn record(id: &str) -> Record {
-        Record { id: id.to_owned(), channel: Channel::Sms, body: bytes::Bytes::new() }
+        Record {
+            id: id.to_owned(),
+            channel: Channel::Sms,
+            body: bytes::Bytes::new(),
+        }
     }
 
     fn refusal(id: &str, reason: &str) -> ReceiptOut {
-        ReceiptOut::Refusal { id: Some(id.to_owned()), reason: Code::new(reason).unwrap(), detail: String::new() }
+        ReceiptOut::Refusal {
+            id: Some(id.to_owned()),
+            reason: Code::new(reason).unwrap(),
+            detail: String::new(),
+        }
     }
 
     #[test]
