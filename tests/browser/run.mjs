@@ -210,7 +210,6 @@ step("the review queue is worked by keyboard: content, decision, the next one", 
   await signIn(page, "office");
   await page.goto(`${base}/review`);
   await page.locator("#queue a").first().waitFor();
-  const before = await page.locator("#queue a").count();
   const code = await page.locator("#queue a[aria-current] > b").textContent();
   await page.keyboard.press("o");
   await page.locator("blockquote").first().waitFor();
@@ -220,7 +219,6 @@ step("the review queue is worked by keyboard: content, decision, the next one", 
   await page.keyboard.press("Control+Enter");
   await page.waitForURL(/\/review\?at=/);
   await page.locator(`#q-${code}`).waitFor({ state: "detached" });
-  assert.equal(await page.locator("#queue a").count(), Math.min(before - 1, 100));
   await page.context().close();
 });
 

@@ -122,6 +122,7 @@ fn every_report_fed_through_nats_reaches_exactly_the_destination_of_its_level_an
     }
     let (busiest, expected) = waiting
         .iter()
+        .filter(|(unit, _)| *unit != "cong_an") // the police's cases have left the hotline's clock
         .max_by_key(|(_, n)| **n)
         .map(|(u, n)| (u.clone(), *n))
         .expect("some unit got a case");
@@ -335,7 +336,7 @@ fn each_level_runs_its_own_procedure_from_report_to_closing_and_can_be_reopened(
     // Level 3: the leaders' opinion first.
     let disputed = submitted(
         &system,
-        "Đèn đường Lê Văn Lương hỏng nhiều tháng, đã phản ánh nhiều lần mà các nơi đùn đẩy nhau.",
+        "Đèn đường Lê Văn Lương hỏng 6 tháng, tôi đã phản ánh bốn lần, phường nói của Sở, Sở nói của phường, không ai làm.",
     );
     wait_for("a decision about the level 3 report", || {
         let story = Story::parse(

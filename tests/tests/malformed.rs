@@ -182,7 +182,11 @@ fn every_entrance_refuses_what_is_no_report_says_why_and_goes_on() {
                 "10 MB over HTTP"
             );
 
-            let mut intake = IntakeClient::connect(grpc).await.expect("intake answers");
+            let channel = tonic::transport::Endpoint::from_shared(grpc)
+                .expect("an address")
+                .connect()
+                .await;
+            let mut intake = IntakeClient::new(channel.expect("intake answers"));
             let request = |channel: &str, id: &str, text: &str, occurred_at: &str| {
                 let message = SubmitRequest {
                     channel: channel.into(),

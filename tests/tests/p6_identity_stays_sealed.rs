@@ -1,5 +1,6 @@
 //! P6, a citizen's identity stays sealed: marked names, numbers and words are fed in by every way, then everything is searched for them.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -153,10 +154,11 @@ fn marked_names_and_numbers_are_found_in_no_event_subject_log_error_or_file() {
         result,
         guidance,
     ] = MARKS;
-    let mut printed = String::new();
-    let mut say = |output: hoiam_tests::Output| {
-        printed.push_str(&output.stdout);
-        printed.push_str(&output.stderr);
+    // Everything a person or a program without the right to read content gets to see.
+    let printed = RefCell::new(String::new());
+    let say = |output: hoiam_tests::Output| {
+        printed_more(&printed, &output.stdout);
+        printed_more(&printed, &output.stderr);
         output
     };
 
@@ -219,7 +221,7 @@ fn marked_names_and_numbers_are_found_in_no_event_subject_log_error_or_file() {
         &input.join("\n"),
     );
     assert_eq!(answers["receipts"].as_array().map(Vec::len), Some(4), "{answers}");
-    printed_more(&mut printed, &answers.to_string());
+    printed_more(&printed, &answers.to_string());
 
     let intake = system.addresses()["http"]["intake"]
         .as_str()
@@ -242,7 +244,7 @@ fn marked_names_and_numbers_are_found_in_no_event_subject_log_error_or_file() {
                 .await
                 .expect("an answer");
             let text = response.text().await.expect("a body");
-            printed_more(&mut printed, &text);
+            printed_more(&printed, &text);
         }
     });
 
@@ -276,16 +278,16 @@ fn marked_names_and_numbers_are_found_in_no_event_subject_log_error_or_file() {
 
     let story = system.settled();
     for event in &story.0 {
-        printed_more(&mut printed, &event.json.to_string());
+        printed_more(&printed, &event.json.to_string());
     }
     let _ = say(system.hoiam(&["case", &hole]));
     let _ = say(system.hoiam(&["doctor", "--verbose"]));
-    printed_more(&mut printed, &system.log());
+    printed_more(&printed, &system.log());
 
     let needles: Vec<_> = MARKS.iter().flat_map(|m| spellings(m)).collect();
     let mut found = search(
         "what was printed, answered, logged or is on record",
-        printed.as_bytes(),
+        printed.borrow().as_bytes(),
         &needles,
     );
     // Files while it runs (write-ahead logs, JetStream blocks) and after a clean stop.
@@ -309,7 +311,8 @@ fn marked_names_and_numbers_are_found_in_no_event_subject_log_error_or_file() {
     );
 }
 
-fn printed_more(printed: &mut String, text: &str) {
+fn printed_more(printed: &RefCell<String>, text: &str) {
+    let mut printed = printed.borrow_mut();
     printed.push_str(text);
     printed.push('\n');
 }

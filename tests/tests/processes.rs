@@ -33,11 +33,20 @@ fn the_journey_is_the_same_with_every_service_as_a_process_of_its_own() {
     let system = System::prepared(None);
     let (nats, first, console) = (free_port(), free_port(), free_port());
     // The services' ports lie side by side, HTTP a hundred above; a block that is free now.
-    let ports = ["init", "--nats-port", &nats.to_string(), "--first-port", &first.to_string(), "--port", &console.to_string()];
+    let ports = [
+        "init",
+        "--nats-port",
+        &nats.to_string(),
+        "--first-port",
+        &first.to_string(),
+        "--port",
+        &console.to_string(),
+    ];
     let _ = system.hoiam(&ports).ok();
 
     let mut running = Processes(Vec::new());
-    let log = |name: &str| std::fs::File::create(system.scratch().join(format!("{name}.log"))).expect("a log file");
+    let log =
+        |name: &str| std::fs::File::create(system.scratch().join(format!("{name}.log"))).expect("a log file");
     let nats_server = hoiam::broker::find().expect("nats-server: run deploy/nats-server");
     running.0.push(
         Command::new(nats_server)
@@ -49,8 +58,17 @@ fn the_journey_is_the_same_with_every_service_as_a_process_of_its_own() {
             .spawn()
             .expect("nats-server starts"),
     );
-    for service in ["ledger", "intake", "classification", "routing", "escalation", "feedback", "console"] {
-        let file = std::fs::read_to_string(system.data().join(format!("env/{service}.env"))).expect("hoiam init wrote it");
+    for service in [
+        "ledger",
+        "intake",
+        "classification",
+        "routing",
+        "escalation",
+        "feedback",
+        "console",
+    ] {
+        let file = std::fs::read_to_string(system.data().join(format!("env/{service}.env")))
+            .expect("hoiam init wrote it");
         running.0.push(
             Command::new(programs::ours(&format!("hoiam-{service}")))
                 .arg("run")
@@ -62,29 +80,57 @@ fn the_journey_is_the_same_with_every_service_as_a_process_of_its_own() {
                 .unwrap_or_else(|e| panic!("hoiam-{service}: {e}")),
         );
     }
-    let _ = wait_for("the gateway's credential to work and all services to be well", || {
-        let _ = system.hoiam(&["gateway", "add", "demo"]);
-        (system.hoiam(&["doctor"]).code == 0).then_some(())
-    });
+    let _ = wait_for(
+        "the gateway's credential to work and all services to be well",
+        || {
+            let _ = system.hoiam(&["gateway", "add", "demo"]);
+            (system.hoiam(&["doctor"]).code == 0).then_some(())
+        },
+    );
 
     let file = Feed::write(system.scratch(), "feed", 120);
-    let summary = system.hoiam(&["feed", "--json", file.to_str().expect("UTF-8")]).ok().json();
+    let summary = system
+        .hoiam(&["feed", "--json", file.to_str().expect("UTF-8")])
+        .ok()
+        .json();
     assert_eq!(summary["receipted"], 120, "{summary}");
     let story: Story = system.settled();
     story.assert_dense();
     assert_eq!(story.count("report.report_received"), 120);
     let totals = system.totals();
-    let sum: u64 = ["desk", "office", "unit", "review", "police", "none"].iter().map(|d| totals[*d].as_u64().expect("a number")).sum();
+    let sum: u64 = ["desk", "office", "unit", "review", "police", "none"]
+        .iter()
+        .map(|d| totals[*d].as_u64().expect("a number"))
+        .sum();
     assert_eq!(sum, 120, "the totals reconcile: {totals}");
 
-    let unit = story.of("routing.case_dispatched").next().expect("some unit got a case").data["unit"].as_str().expect("a unit").to_owned();
+    let unit = story
+        .of("routing.case_dispatched")
+        .next()
+        .expect("some unit got a case")
+        .data["unit"]
+        .as_str()
+        .expect("a unit")
+        .to_owned();
     let _ = system.hoiam(&["unit", "add", &unit]).ok();
     let credential = system.credential(&format!("unit-{unit}"));
-    let done = system.outsider("unit.py", &["--credential", credential.to_str().expect("UTF-8"), "--unit", &unit], "");
+    let done = system.outsider(
+        "unit.py",
+        &[
+            "--credential",
+            credential.to_str().expect("UTF-8"),
+            "--unit",
+            &unit,
+        ],
+        "",
+    );
     assert!(done["answered"].as_u64().is_some_and(|n| n > 0), "{done}");
     assert_eq!(done["refused"], serde_json::json!([]), "{done}");
     wait_for("an answered case to close", || {
         let story = system.replay();
-        (story.of("feedback.case_closed").any(|e| e.data["reason"] == "result_told")).then_some(())
+        (story
+            .of("feedback.case_closed")
+            .any(|e| e.data["reason"] == "result_told"))
+        .then_some(())
     });
 }
