@@ -5,18 +5,34 @@ use std::time::Duration;
 
 use chassis::callers::BearerToken;
 use chassis::config::Secret;
+use chassis::telemetry::trace;
 use contracts::grpc::classification::classification_client::ClassificationClient;
 use contracts::grpc::feedback::feedback_client::FeedbackClient;
 use contracts::grpc::intake::intake_client::IntakeClient;
 use contracts::grpc::routing::ListUnitsRequest;
 use contracts::grpc::routing::routing_client::RoutingClient;
-use tonic::Status;
+use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
 
 use crate::config::Config;
 
-type Bearer = InterceptedService<Channel, BearerToken>;
+type Bearer = InterceptedService<Channel, OurCall>;
+
+/// What every call carries: our token, and the trace of the page that asks.
+#[derive(Clone, Debug)]
+pub struct OurCall(BearerToken);
+
+impl Interceptor for OurCall {
+    fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
+        let mut request = self.0.call(request)?;
+        if let Ok(traceparent) = trace::current().parse() {
+            request.metadata_mut().insert("traceparent", traceparent);
+        }
+        Ok(request)
+    }
+}
 
 /// Clients of the services the console speaks for people to. Connections are made when first needed and heal by themselves.
 #[derive(Clone, Debug)]
@@ -33,7 +49,7 @@ impl Clients {
     /// # Errors
     /// An address that is none.
     pub fn new(config: &Config, token: &Secret) -> anyhow::Result<Self> {
-        let bearer = || BearerToken::new(token.clone());
+        let bearer = || OurCall(BearerToken::new(token.clone()));
         let channel = |url: &str| -> anyhow::Result<Channel> {
             Ok(Endpoint::from_shared(url.to_owned())?
                 .connect_timeout(Duration::from_secs(3))

@@ -305,7 +305,12 @@ async fn the_directory_is_changed_by_an_administrator_only_and_the_same_request_
         request
     }
     let house = House::open().await.unwrap();
-    let mut directory = DirectoryClient::connect(house.grpc.clone()).await.unwrap();
+    let channel = tonic::transport::Endpoint::from_shared(house.grpc.clone())
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    let mut directory = DirectoryClient::new(channel);
     let grant = GrantRequest {
         request_id: "1".to_owned(),
         kind: "unit".to_owned(),

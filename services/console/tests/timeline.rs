@@ -10,6 +10,7 @@ use contracts::events::CATALOGUE;
 use kernel::{Actor, CaseId, EventId, Instant, Position, RequestId, StreamId};
 use uuid::Uuid;
 
+#[expect(clippy::unwrap_used, reason = "a test's own constants")]
 fn recorded(position: u64, kind: &str, data: Vec<u8>) -> Recorded {
     let at = Instant::parse("2026-11-24T07:05:09Z").unwrap();
     Recorded {
@@ -31,6 +32,7 @@ fn recorded(position: u64, kind: &str, data: Vec<u8>) -> Recorded {
     }
 }
 
+#[expect(clippy::unwrap_used, reason = "the file is checked in")]
 fn golden(kind: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/contracts/tests/golden");
     std::fs::read(folder.join(format!("{kind}.json"))).unwrap()

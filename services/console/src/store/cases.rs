@@ -95,13 +95,14 @@ impl Store {
         self.select(sql, bound).await
     }
 
-    /// Open cases where life may be in danger, the newest first.
+    /// Open cases where life may be in danger and no unit has accepted yet, the newest first.
     ///
     /// # Errors
     /// `Sql`, `Row`.
     pub async fn dangers(&self, limit: u32) -> Result<Vec<CaseRow>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM cases WHERE open = 1 AND danger = 1 AND code <> '' ORDER BY received DESC LIMIT {limit}"
+            "SELECT {COLUMNS} FROM cases WHERE open = 1 AND danger = 1 AND code <> ''
+                AND state NOT IN ('accepted', 'answered') ORDER BY received DESC LIMIT {limit}"
         );
         self.select(sql, Vec::new()).await
     }

@@ -11,7 +11,7 @@ use kernel::{CaseId, Position, TrackingCode};
 use super::App;
 use super::guard::{Fields, Signed};
 use super::page::{Page, html};
-use super::show::{RowView, left, sentence_case};
+use super::show::{RowView, left, sentence_case, short};
 use super::words::{self, Words};
 use crate::case::CaseRow;
 use crate::error::Problem;
@@ -201,7 +201,7 @@ fn facts(
             lang.t("Còn phải làm", "Owed"),
             Some(format!(
                 "{name}: {} ({})",
-                when(owed.due),
+                short(owed.due, now),
                 left(owed.due, now, lang)
             )),
         );

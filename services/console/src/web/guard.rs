@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, FromRequestParts, Query, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Query, Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::{Form, RequestExt};
+use tracing::Instrument;
 
 use super::App;
 use super::page::{Page, html};
@@ -81,7 +82,15 @@ pub(super) async fn visit(State(app): State<Arc<App>>, mut request: Request, nex
     request.extensions_mut().insert(visitor.clone());
     let mut response = match failed {
         Some(problem) => problem.into_response(),
-        None => next.run(request).await,
+        None => {
+            // The route, never the address: a span names no case.
+            let route = request
+                .extensions()
+                .get::<MatchedPath>()
+                .map_or("", MatchedPath::as_str);
+            let span = tracing::info_span!("page", http.method = %request.method(), http.route = route);
+            next.run(request).instrument(span).await
+        }
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let page = ProblemPage {

@@ -24,7 +24,7 @@ use crate::roles::Act;
 use crate::words::{List, say};
 
 /// Items of the queue that are shown; the oldest first.
-const MOST: u32 = 100;
+const MOST: u32 = 500;
 
 #[derive(askama::Template)]
 #[template(path = "review.html")]
