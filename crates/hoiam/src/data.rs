@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-pub use env::{ServiceAddresses, write_env_files};
+pub use env::{ServiceAddresses, write_addresses, write_env_files};
 pub use identities::{NatsCredential, SERVICES, gateway_user, unit_user};
 pub use lock::FolderLock;
 pub use run::{Addresses, RunInfo};
@@ -197,6 +197,12 @@ impl DataFolder {
     #[must_use]
     pub fn run_info(&self) -> PathBuf {
         self.root.join("run.json")
+    }
+
+    /// Where each service runs as a program of its own, as `hoiam init` laid it out; not there otherwise.
+    #[must_use]
+    pub fn addresses(&self) -> PathBuf {
+        self.root.join("env").join("addresses.json")
     }
 
     /// The file whose lock says that somebody runs this folder.

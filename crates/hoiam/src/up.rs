@@ -100,7 +100,7 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         }
     };
     let info = RunInfo {
-        pid: std::process::id(),
+        pid: Some(std::process::id()),
         console: launched
             .iter()
             .find(|s| s.name == "console")

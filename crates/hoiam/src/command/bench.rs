@@ -172,7 +172,7 @@ async fn observed(
 ) -> anyhow::Result<(Measured, Vec<Usage>)> {
     let nats = crate::broker::running(&system.folder).unwrap_or_default();
     let processes = [
-        ("services", system.run.pid),
+        ("services", system.run.pid.unwrap_or_default()),
         ("nats-server", nats),
         ("load generator", std::process::id()),
     ];

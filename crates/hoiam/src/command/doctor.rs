@@ -43,7 +43,11 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<Ex
             "one that was killed is started the same way; it goes on where it was",
         ),
         Ok(system) => {
-            report.well("running", format!("process {}", system.run.pid));
+            let says = system.run.pid.map_or_else(
+                || "each service as a program of its own".to_owned(),
+                |pid| format!("everything in process {pid}"),
+            );
+            report.well("running", says);
             look(&system, arguments.verbose, &mut report).await;
         }
     }

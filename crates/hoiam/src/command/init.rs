@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::data::{DataFolder, SERVICES, ServiceAddresses, write_env_files};
+use crate::data::{DataFolder, SERVICES, ServiceAddresses, write_addresses, write_env_files};
 use crate::{broker, output};
 
 #[derive(clap::Args)]
@@ -36,6 +36,7 @@ pub(crate) fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()> {
         nats_url,
     };
     write_env_files(&folder, &addresses, arguments.database.as_deref())?;
+    write_addresses(&folder, &addresses, arguments.database.as_deref())?;
     output::line(format!("{} is ready.", folder.root().display()))?;
     output::line(format!(
         "nats-server: nats-server -c {}",

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::identities::SERVICES;
-use super::{DataFolder, write_private};
+use super::{DataFolder, RunInfo, write_private};
 
 /// Where the programs listen when each runs on its own.
 #[derive(Clone, Debug)]
@@ -42,6 +42,34 @@ impl ServiceAddresses {
             self.grpc_port(service) + 100
         }
     }
+}
+
+/// Writes where each service will run, for the commands that look for it.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_addresses(
+    folder: &DataFolder,
+    addresses: &ServiceAddresses,
+    database: Option<&str>,
+) -> anyhow::Result<()> {
+    let url = |port: u16| format!("http://127.0.0.1:{port}");
+    let info = RunInfo {
+        pid: None,
+        console: url(addresses.console_port),
+        nats: addresses.nats_url.clone(),
+        nats_pid: None,
+        grpc: SERVICES
+            .iter()
+            .map(|s| ((*s).to_owned(), url(addresses.grpc_port(s))))
+            .collect(),
+        http: SERVICES
+            .iter()
+            .map(|s| ((*s).to_owned(), url(addresses.http_port(s))))
+            .collect(),
+        engine: if database.is_some() { "postgres" } else { "sqlite" }.to_owned(),
+    };
+    write_private(&folder.addresses(), &serde_json::to_vec_pretty(&info)?)
 }
 
 /// Writes one file for each service. `database` is the ledger's, where it is not SQLite in the folder.

@@ -13,8 +13,8 @@ pub type Addresses = BTreeMap<String, String>;
 /// The content of `run.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunInfo {
-    /// The process that runs it.
-    pub pid: u32,
+    /// The process that runs it; none where each service is a program of its own.
+    pub pid: Option<u32>,
     /// The console's address for people.
     pub console: String,
     /// Where the broker is.
@@ -38,20 +38,26 @@ impl RunInfo {
         write_private(&folder.run_info(), &serde_json::to_vec_pretty(self)?)
     }
 
-    /// Reads what runs.
+    /// Reads what runs: what `hoiam up` wrote, or else where `hoiam init` said that each service runs on its own.
     ///
     /// # Errors
     /// When nothing runs on the folder; the message says how to start it.
     pub fn read(folder: &DataFolder) -> anyhow::Result<Self> {
-        let path = folder.run_info();
-        let Ok(text) = std::fs::read(&path) else {
+        let found = [folder.run_info(), folder.addresses()]
+            .into_iter()
+            .find_map(|path| Some((std::fs::read(&path).ok()?, path)));
+        let Some((text, path)) = found else {
             bail!(
                 "nothing is running on {}: start it with `hoiam up --data {0}`",
                 folder.root().display()
             );
         };
-        serde_json::from_slice(&text)
-            .with_context(|| format!("{} is not what `hoiam up` writes", path.display()))
+        serde_json::from_slice(&text).with_context(|| {
+            format!(
+                "{} is not what `hoiam` writes: remove it and start again",
+                path.display()
+            )
+        })
     }
 
     /// Removes it, at a clean stop.
