@@ -109,7 +109,13 @@ impl Feed {
         let mut under_way = futures::stream::FuturesUnordered::new();
         for record in records {
             if let Some(pace) = &mut pace {
-                pace.tick().await;
+                // What is under way goes on while we wait for the beat.
+                loop {
+                    tokio::select! {
+                        _ = pace.tick() => break,
+                        Some(()) = under_way.next() => {}
+                    }
+                }
             }
             if under_way.len() >= WINDOW {
                 under_way.next().await;

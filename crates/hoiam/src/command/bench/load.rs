@@ -106,7 +106,13 @@ impl Load {
         let mut under_way = futures::stream::FuturesUnordered::new();
         for index in 0..count {
             if let Some(pace) = &mut pace {
-                pace.tick().await;
+                // What is under way goes on while we wait for the beat.
+                loop {
+                    tokio::select! {
+                        _ = pace.tick() => break,
+                        Some(result) = under_way.next() => result?,
+                    }
+                }
             }
             if under_way.len() >= WINDOW {
                 under_way.next().await.transpose()?;
