@@ -41,7 +41,7 @@ let refusals = 0;
 async function visitor({ size = desk, dark = false } = {}) {
   const context = await browser.newContext({ viewport: size, colorScheme: dark ? "dark" : "light", locale: "vi-VN" });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   page.on("pageerror", (error) => complaints.push(`${page.url()}: ${error.message}`));
   page.on("console", (message) => {
     if (message.type() !== "error") return;

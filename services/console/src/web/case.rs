@@ -47,6 +47,7 @@ struct CasePage {
 struct Waiting {
     p: Page,
     code: String,
+    at: Position,
 }
 
 /// `GET /cases/{code}`, with `?at=` after a write: the page waits up to a second for it.
@@ -69,6 +70,7 @@ pub(super) async fn show(
         let page = Waiting {
             p: Page::signed(&signed, "cases"),
             code: code.to_string(),
+            at: at.unwrap_or_default(),
         };
         return Ok(html(&page)?.into_response());
     };
