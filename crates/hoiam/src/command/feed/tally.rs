@@ -26,6 +26,9 @@ enum Outcome {
 struct State {
     /// How many messages have the id, and what became of them.
     by_id: HashMap<String, (u64, Outcome)>,
+    /// Ids without an answer, and messages with one; counted along, since a feed may have millions.
+    open: usize,
+    answered: u64,
     again: u64,
     moved: Instant,
 }
@@ -56,6 +59,8 @@ impl Tally {
             by_id.entry(record.id.clone()).or_insert((0, Outcome::Sent)).0 += 1;
         }
         let state = State {
+            open: by_id.len(),
+            answered: 0,
             by_id,
             again: 0,
             moved: Instant::now(),
@@ -98,11 +103,14 @@ impl Tally {
             ReceiptOut::Refusal { id, reason, .. } => (id.as_ref(), Outcome::Refused(reason.to_string())),
         };
         let mut state = self.state();
-        let Some((_, known)) = id.and_then(|id| state.by_id.get_mut(id)) else {
+        let Some((messages, known)) = id.and_then(|id| state.by_id.get_mut(id)) else {
             return false;
         };
         if matches!(known, Outcome::Sent | Outcome::Held) {
             *known = outcome;
+            let messages = *messages;
+            state.open -= 1;
+            state.answered += messages;
             self.moved(state);
         }
         true
@@ -116,19 +124,11 @@ impl Tally {
     }
 
     pub(super) fn is_complete(&self) -> bool {
-        self.state()
-            .by_id
-            .values()
-            .all(|(_, o)| matches!(o, Outcome::Receipted | Outcome::Refused(_)))
+        self.state().open == 0
     }
 
     pub(super) fn answered(&self) -> u64 {
-        self.state()
-            .by_id
-            .values()
-            .filter(|(_, o)| matches!(o, Outcome::Receipted | Outcome::Refused(_)))
-            .map(|(n, _)| n)
-            .sum()
+        self.state().answered
     }
 
     /// How long nothing has moved.
