@@ -113,7 +113,10 @@ impl System {
             nats_port: free_port(),
         };
         if let Some(other) = keys_of {
-            copy_folder(&other.data().join("keys"), &system.data().join("keys"));
+            // The key from which case ids and codes are derived; everything else it makes for itself.
+            let keys = system.data().join("keys");
+            std::fs::create_dir_all(&keys).expect("a writable folder");
+            std::fs::copy(other.data().join("keys/identity.key"), keys.join("identity.key")).expect("a copied key");
         }
         system
     }
@@ -421,20 +424,4 @@ pub fn free_port() -> u16 {
 
 fn pid(number: u32) -> nix::unistd::Pid {
     nix::unistd::Pid::from_raw(i32::try_from(number).expect("a pid fits"))
-}
-
-/// Copies a folder of plain files and folders.
-///
-/// # Panics
-/// When something cannot be read or written.
-pub fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a writable folder");
-    for entry in std::fs::read_dir(from).expect("a readable folder") {
-        let entry = entry.expect("a readable entry");
-        if entry.file_type().expect("a type").is_dir() {
-            copy_folder(&entry.path(), &to.join(entry.file_name()));
-        } else {
-            std::fs::copy(entry.path(), to.join(entry.file_name())).expect("a copied file");
-        }
-    }
 }

@@ -43,7 +43,7 @@ impl Wanted {
         if self.types.is_empty() {
             return vec![self.shard.map_or_else(
                 || subjects::EVENTS_SUBJECTS.to_owned(),
-                |(shard, _)| format!("evt.{shard}.>"),
+                |(shard, _)| subjects::shard_filter(shard),
             )];
         }
         let filter = |kind: &&str| match self.shard {
