@@ -32,7 +32,7 @@ async fn start(data: &Path) -> anyhow::Result<Running> {
 async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
     let looked = async {
         while !look().await {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     assert!(

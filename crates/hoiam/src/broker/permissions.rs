@@ -41,7 +41,7 @@ pub(super) fn of_user(user: &str) -> Permissions {
                 may.publish(&["$JS.API.>", "$JS.ACK.>"]);
             }
             "intake" => {
-                may.publish(&[subjects::RECEIPTS_SUBJECTS, "park.intake"]);
+                may.publish(&[subjects::RECEIPTS_SUBJECTS, &subjects::park("intake")]);
                 for durable in ["intake-express", "intake-bulk"] {
                     may.consumer(subjects::INBOX, durable);
                 }
@@ -99,7 +99,7 @@ impl Permissions {
     }
 
     fn gateway(&mut self, gateway: &str) {
-        self.publish.push(format!("in.*.{gateway}"));
+        self.publish.push(subjects::inbox_of(gateway));
         self.publish.push(subjects::submit("*", gateway));
         self.pull(subjects::RECEIPTS, &format!("gw-{gateway}"));
     }
@@ -112,6 +112,8 @@ impl Permissions {
 
 #[cfg(test)]
 mod tests {
+    use kernel::taxonomy::Channel::Sms;
+
     use super::*;
 
     fn may_publish(user: &str, subject: &str) -> bool {
@@ -130,6 +132,12 @@ mod tests {
         of_user(user).publish.iter().any(|p| matches(p))
     }
 
+    /// A subject of EVENTS.
+    fn event() -> String {
+        let stream = kernel::StreamId::named("report", "x");
+        subjects::event(1, &stream, "report.report_received.v1", None)
+    }
+
     #[test]
     fn only_the_relay_may_publish_the_record() {
         for user in [
@@ -144,15 +152,15 @@ mod tests {
             "gw-demo",
             "nobody",
         ] {
-            assert!(!may_publish(user, "evt.0.report.report_received.x"), "{user}");
+            assert!(!may_publish(user, &event()), "{user}");
         }
-        assert!(may_publish("ledger", "evt.0.report.report_received.x"));
+        assert!(may_publish("ledger", &event()));
     }
 
     #[test]
     fn a_unit_speaks_for_itself_only() {
-        assert!(may_publish("unit-so_xd", "desk.so_xd.accept"));
-        assert!(!may_publish("unit-so_xd", "desk.cong_an.accept"));
+        assert!(may_publish("unit-so_xd", &subjects::desk("so_xd", "accept")));
+        assert!(!may_publish("unit-so_xd", &subjects::desk("cong_an", "accept")));
         assert!(!may_publish(
             "unit-so_xd",
             "$JS.API.CONSUMER.MSG.NEXT.CASES.unit-cong_an"
@@ -165,9 +173,9 @@ mod tests {
 
     #[test]
     fn a_gateway_hands_in_under_its_own_name_only() {
-        assert!(may_publish("gw-demo", "in.sms.demo"));
-        assert!(may_publish("gw-demo", "in.express.demo"));
-        assert!(!may_publish("gw-demo", "in.sms.other"));
-        assert!(!may_publish("gw-demo", "out.sms.demo"));
+        assert!(may_publish("gw-demo", &subjects::inbox(Sms, "demo")));
+        assert!(may_publish("gw-demo", &subjects::inbox_express("demo")));
+        assert!(!may_publish("gw-demo", &subjects::inbox(Sms, "other")));
+        assert!(!may_publish("gw-demo", &subjects::receipts("sms", "demo")));
     }
 }

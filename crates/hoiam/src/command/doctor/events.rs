@@ -65,7 +65,11 @@ pub(super) async fn parked(nats: &Nats, verbose: bool, report: &mut Report) -> a
                 continue;
             };
             let facts: Value = serde_json::from_slice(&message.payload).unwrap_or_default();
-            let consumer = message.subject.strip_prefix("park.").unwrap_or("?").to_owned();
+            let consumer = message
+                .subject
+                .split_once('.')
+                .map_or("?", |(_, consumer)| consumer)
+                .to_owned();
             let reason = facts["reason"].as_str().unwrap_or("unreadable");
             *by_reason.entry(format!("{consumer}: {reason}")).or_default() += 1;
             lines.push(format!(
