@@ -90,12 +90,6 @@ pub fn inbox_of(gateway: &str) -> String {
     format!("in.*.{gateway}")
 }
 
-/// Everything that a gateway may publish, whatever the channel's token: its permission.
-#[must_use]
-pub fn inbox_of(gateway: &str) -> String {
-    format!("in.*.{gateway}")
-}
-
 /// Where a gateway asks (request/reply) and gets the receipt as the reply; on no stream.
 #[must_use]
 pub fn submit(channel: &str, gateway: &str) -> String {
