@@ -9,5 +9,6 @@ pub mod failpoint;
 pub mod health;
 pub mod ledger;
 pub mod nats;
+pub mod policy;
 pub mod service;
 pub mod telemetry;

@@ -1,7 +1,7 @@
 //! Turns events into obligations with deadlines and records what was missed.
 
 mod config;
-mod policy;
+mod policies;
 mod project;
 mod react;
 mod store;
@@ -48,11 +48,10 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         .await
         .context("the table of obligations cannot be opened")?;
     let mut host = Host::start(Escalation::NAME, &config.service, life).await?;
-    let policies = policy::Policies::new(host.ledger.clone());
+    let policies = policies::of(host.ledger.clone());
     policies
-        .publish(escalation_domain::BUILT_IN, host.clock.now())
-        .await
-        .context("the SLA policy")?;
+        .publish(escalation_domain::BUILT_IN, "built_in", host.clock.now())
+        .await?;
     host.reactor(Arc::new(react::Follow::new(host.ledger.clone(), policies)));
     host.projector(Arc::new(project::Table::new(store.clone())));
     let timer = timer::Timer::new(host.ledger.clone(), store, Arc::clone(&host.clock));

@@ -7,7 +7,7 @@ use escalation_domain::{Command, Note, Obligations};
 use kernel::Decider;
 use kernel::taxonomy::Urgency;
 
-use crate::policy::Policies;
+use crate::policies::Policies;
 use crate::story::{Story, WANTS};
 use crate::wire;
 
@@ -46,11 +46,7 @@ impl Reaction for Follow {
                 format!("{} without a case", cause.kind),
             ));
         };
-        let sla = self
-            .policies
-            .in_force(cause.position)
-            .await
-            .map_err(Failure::Transient)?;
+        let sla = self.policies.at(cause.position).await?.policy;
         let mut overtaken = None;
         for _ in 0..ATTEMPTS {
             let story = Story::of(self.ledger.read_case(case).await?);

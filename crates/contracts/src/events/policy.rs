@@ -4,7 +4,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::payload;
-use crate::Code;
+use crate::{Code, Payload};
+
+/// What all publications of a policy have in common.
+pub trait PolicyPublished: Payload + Send + Sync + 'static {
+    /// A publication.
+    fn new(version: Code, sha256: Code, source: Code) -> Self;
+    /// What decisions name.
+    fn version(&self) -> &Code;
+    /// SHA-256 of the policy's text, hex.
+    fn sha256(&self) -> &Code;
+}
 
 macro_rules! policy_published {
     ($(#[$doc:meta])* $name:ident, $category:literal) => {
@@ -21,6 +31,20 @@ macro_rules! policy_published {
             pub source: Code,
         }
         payload!($name, $category, "policy_published.v1");
+
+        impl PolicyPublished for $name {
+            fn new(version: Code, sha256: Code, source: Code) -> Self {
+                Self { version, sha256, source }
+            }
+
+            fn version(&self) -> &Code {
+                &self.version
+            }
+
+            fn sha256(&self) -> &Code {
+                &self.sha256
+            }
+        }
     };
 }
 
