@@ -27,6 +27,9 @@ pub(crate) const WANTS: [&str; 10] = [
     "feedback.case_closed",
 ];
 
+/// The outcome that is no end: the unit goes on with the rest.
+const PARTLY_DONE: &str = "partly_done";
+
 /// Categories that `WANTS` names: what may end an obligation.
 pub(crate) const CATEGORIES: [&str; 3] = ["classification", "routing", "feedback"];
 
@@ -98,7 +101,10 @@ impl Story {
             }));
         }
         if let Some(e) = event.decode::<ResultReported>()? {
-            return Ok(Some(Fact::ResultReported { revision: e.revision }));
+            return Ok(Some(Fact::ResultReported {
+                revision: e.revision,
+                partial: e.outcome.as_str() == PARTLY_DONE,
+            }));
         }
         if event.is::<GuidanceGiven>() {
             return Ok(Some(Fact::GuidanceGiven));

@@ -164,6 +164,7 @@ impl Api {
             at: self.clock.now(),
             words: (!words.is_empty()).then(|| words.to_owned()),
             outcome: String::new(),
+            committed: None,
             cause: Cause::Client { request, sent },
         };
         let done = self.desk.handle(&ask).await.map_err(Status::from)?;

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use contracts::Recorded;
 use contracts::event::DecodeError;
-use contracts::events::classification::{ReportClassified, ReviewDecided};
+use contracts::events::classification::{Finding, ReportClassified, ReviewDecided};
 use contracts::events::feedback as ours;
 use contracts::events::report::ReportReceived;
-use contracts::events::routing::{CaseDispatched, CaseRouted, ResultReported};
+use contracts::events::routing::{CaseDispatched, CaseRouted};
 use feedback_domain::{Event, Fact, Facts, Procedure, State};
 use kernel::{CaseId, Decider, Position, RequestId};
 
 /// What is known of a case at one moment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Case {
     /// Our stream, folded.
     pub(crate) state: State,
@@ -26,6 +26,22 @@ pub(crate) struct Case {
     pub(crate) report: Option<(Position, ReportReceived)>,
     /// The unit of each dispatch.
     pub(crate) units: BTreeMap<u32, String>,
+    /// Whether somebody could act on it without asking back.
+    pub(crate) complete: bool,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        Self {
+            state: State::default(),
+            version: 0,
+            facts: Facts::default(),
+            seen: Position(0),
+            report: None,
+            units: BTreeMap::new(),
+            complete: true,
+        }
+    }
 }
 
 impl Case {
@@ -55,6 +71,10 @@ impl Case {
                 self.units
                     .insert(dispatched.revision, dispatched.unit.to_string());
             }
+            if let Some(finding) = finding_of(event)? {
+                self.complete = finding.complete;
+                self.facts = self.facts.heard(&Fact::LevelFound(finding.level));
+            }
             if let Some(fact) = fact_of(event)? {
                 self.facts = self.facts.heard(&fact);
             }
@@ -63,26 +83,26 @@ impl Case {
     }
 }
 
+/// What classification found, or a person decided.
+fn finding_of(event: &Recorded) -> Result<Option<Finding>, DecodeError> {
+    if let Some(classified) = event.decode::<ReportClassified>()? {
+        return Ok(Some(classified.finding));
+    }
+    Ok(event.decode::<ReviewDecided>()?.map(|decided| decided.finding))
+}
+
 /// The fact that an event of another service states; `None` for those a procedure does not need.
 fn fact_of(event: &Recorded) -> Result<Option<Fact>, DecodeError> {
-    Ok(if let Some(classified) = event.decode::<ReportClassified>()? {
-        Some(Fact::LevelFound(classified.finding.level))
-    } else if let Some(decided) = event.decode::<ReviewDecided>()? {
-        Some(Fact::LevelFound(decided.finding.level))
-    } else if let Some(routed) = event.decode::<CaseRouted>()? {
+    Ok(if let Some(routed) = event.decode::<CaseRouted>()? {
         Some(Fact::Routed {
             position: event.position.0,
             destination: routed.destination,
         })
-    } else if let Some(dispatched) = event.decode::<CaseDispatched>()? {
-        Some(Fact::Dispatched {
-            revision: dispatched.revision,
-        })
     } else {
         event
-            .decode::<ResultReported>()?
-            .map(|result| Fact::ResultReported {
-                revision: result.revision,
+            .decode::<CaseDispatched>()?
+            .map(|dispatched| Fact::Dispatched {
+                revision: dispatched.revision,
             })
     })
 }

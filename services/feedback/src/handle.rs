@@ -7,6 +7,8 @@ use contracts::Recorded;
 use contracts::events::message::MessageQueued;
 use contracts::sealed::{Note, ReportContent};
 use feedback_domain::{Act, Command, Event, Procedure, Reach, Way, What};
+use jiff::civil::Date;
+use kernel::taxonomy::Destination;
 use kernel::{Actor, CaseId, Decider, Instant, RequestId, StreamId};
 
 use crate::case::Case;
@@ -38,6 +40,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) words: Option<String>,
     /// How the unit calls its result (`done`, `partly_done` …); empty otherwise.
     pub(crate) outcome: String,
+    /// The date the unit promised.
+    pub(crate) committed: Option<Date>,
     /// Why.
     pub(crate) cause: Cause<'a>,
 }
@@ -195,6 +199,9 @@ fn message(
             .and_then(units::unit),
         outcome: &ask.outcome,
         words: ask.words.as_deref().unwrap_or_default(),
+        committed: ask.committed,
+        police: case.facts.destination == Some(Destination::Police),
+        incomplete: !case.complete,
     };
     let english = report.language.as_str() == "en";
     let (template, text) = messages::compose(what, reach, english, &about);

@@ -2,11 +2,12 @@
 
 use contracts::sealed::Message;
 use feedback_domain::{Reach, Way, What};
+use jiff::civil::Date;
 
 use crate::units::Unit;
 
 /// Version of the templates; named in `message_queued`. Raise it with every change of wording.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What a message is about.
 #[derive(Clone, Copy)]
@@ -17,8 +18,14 @@ pub(crate) struct About<'a> {
     pub(crate) unit: Option<Unit>,
     /// How the unit calls its result, or empty.
     pub(crate) outcome: &'a str,
-    /// A person's words: guidance, result, opinion, letter; or empty.
+    /// A person's words: guidance, result, progress, opinion, letter; or empty.
     pub(crate) words: &'a str,
+    /// The date the unit promised.
+    pub(crate) committed: Option<Date>,
+    /// The police have it: their result comes by the law's own way.
+    pub(crate) police: bool,
+    /// Nobody can act on it without asking back.
+    pub(crate) incomplete: bool,
 }
 
 /// The message, and the name of the template it was made from (`received.vi.1`).
@@ -57,8 +64,37 @@ fn in_vietnamese(what: What, about: &About<'_>) -> (String, String) {
         What::Forwarded => (
             format!("Phản ánh {code} đã được chuyển giải quyết"),
             format!(
-                "Phản ánh {code} đã được chuyển đến {unit}. Khi có kết quả, chúng tôi sẽ báo ngay đến Quý vị."
+                "Phản ánh {code} đã được chuyển đến {unit}{}{}",
+                if about.police {
+                    " để giải quyết theo quy định của pháp luật."
+                } else {
+                    ". Khi có kết quả, chúng tôi sẽ báo ngay đến Quý vị."
+                },
+                if about.incomplete {
+                    " Nội dung còn thiếu, chẳng hạn địa điểm cụ thể: xin Quý vị gọi 1022 và nêu mã này để bổ sung."
+                } else {
+                    ""
+                },
             ),
+        ),
+        What::Progress => (
+            format!("Tiến độ giải quyết phản ánh {code}"),
+            sentence(&[
+                &format!("{} báo tiến độ giải quyết phản ánh {code}", capital(unit)),
+                &quoted(words),
+                &about.committed.map_or_else(String::new, |day| {
+                    format!(" Dự kiến hoàn thành ngày {}.", day.strftime("%d/%m/%Y"))
+                }),
+            ]),
+        ),
+        What::PartialResult => (
+            format!("Kết quả bước đầu của phản ánh {code}"),
+            sentence(&[
+                &format!("{} trả lời phản ánh {code}", capital(unit)),
+                &bracketed(outcome_vi(about.outcome)),
+                &quoted(words),
+                " Hồ sơ vẫn được tiếp tục giải quyết; khi có kết quả cuối cùng, chúng tôi sẽ báo ngay đến Quý vị.",
+            ]),
         ),
         What::Result => (
             format!("Kết quả giải quyết phản ánh {code}"),
@@ -76,7 +112,7 @@ fn in_vietnamese(what: What, about: &About<'_>) -> (String, String) {
         What::Opinion => (
             format!("Về phản ánh {code}"),
             sentence(&[
-                &format!("Lãnh đạo Thành phố đã xem xét phản ánh {code} và không chỉ đạo chuyển giải quyết"),
+                &format!("Lãnh đạo Thành phố đã xem xét phản ánh {code} và chưa đồng ý chuyển giải quyết"),
                 &quoted(words),
                 " Nếu chưa đồng ý, Quý vị có thể đề nghị mở lại hồ sơ theo mã này.",
             ]),
@@ -113,8 +149,37 @@ fn in_english(what: What, about: &About<'_>) -> (String, String) {
         What::Forwarded => (
             format!("Your report {code} was forwarded"),
             format!(
-                "Your report {code} was put before {unit}. You will hear from us again as soon as there is a result."
+                "Your report {code} was put before {unit}{}{}",
+                if about.police {
+                    ", who act on it as the law provides."
+                } else {
+                    ". You will hear from us again as soon as there is a result."
+                },
+                if about.incomplete {
+                    " Something is missing, such as the exact place: please call 1022, give this code and add it."
+                } else {
+                    ""
+                },
             ),
+        ),
+        What::Progress => (
+            format!("Progress on your report {code}"),
+            sentence(&[
+                &format!("{} reports progress on your report {code}", capital(&unit)),
+                &quoted(words),
+                &about.committed.map_or_else(String::new, |day| {
+                    format!(" The result is promised for {}.", day.strftime("%-d %B %Y"))
+                }),
+            ]),
+        ),
+        What::PartialResult => (
+            format!("A first result of your report {code}"),
+            sentence(&[
+                &format!("{} answers your report {code}", capital(&unit)),
+                &bracketed(outcome_en(about.outcome)),
+                &quoted(words),
+                " The work goes on; you will hear from us again with the final result.",
+            ]),
         ),
         What::Result => (
             format!("The result of your report {code}"),
@@ -165,7 +230,7 @@ fn letter(text: &str, code: &str, english: bool) -> String {
     }
 }
 
-/// Joins the parts; a full stop ends the first sentence where no words do.
+/// Joins the parts; a full stop ends the first sentence where no words do. A last part that begins with a space is a sentence of its own.
 fn sentence(parts: &[&str]) -> String {
     let (tail, head) = match parts.split_last() {
         Some((last, rest)) if last.starts_with(' ') => (*last, rest.concat()),
@@ -207,7 +272,7 @@ fn outcome_vi(code: &str) -> &'static str {
         "done" => "đã giải quyết",
         "partly_done" => "đã giải quyết một phần",
         "not_possible" => "chưa thể giải quyết",
-        "no_grounds" => "không có cơ sở",
+        "no_grounds" => "đã xem xét, chưa có cơ sở giải quyết",
         _ => "",
     }
 }
@@ -217,7 +282,7 @@ fn outcome_en(code: &str) -> &'static str {
         "done" => "done",
         "partly_done" => "partly done",
         "not_possible" => "not possible for now",
-        "no_grounds" => "no grounds were found",
+        "no_grounds" => "looked into, no grounds were found",
         _ => "",
     }
 }
@@ -234,6 +299,9 @@ mod tests {
         }),
         outcome: "done",
         words: "Đã vá ổ gà ngày 24/3.",
+        committed: None,
+        police: false,
+        incomplete: false,
     };
 
     fn sms() -> Reach {
@@ -246,14 +314,14 @@ mod tests {
     #[test]
     fn a_result_names_the_unit_the_outcome_and_its_words() {
         let (template, message) = compose(What::Result, &sms(), false, &ABOUT);
-        assert_eq!(template, "result.vi.1");
+        assert_eq!(template, "result.vi.2");
         assert_eq!(
             message.body,
             "[Hồi Âm] Sở Xây dựng trả lời phản ánh HA-7K3MX-9QP4T-C (đã giải quyết): Đã vá ổ gà ngày 24/3. Nếu chưa thỏa đáng, Quý vị có thể \
              đề nghị mở lại hồ sơ theo mã này."
         );
         let (template, message) = compose(What::Result, &sms(), true, &About { words: "", ..ABOUT });
-        assert_eq!(template, "result.en.1");
+        assert_eq!(template, "result.en.2");
         assert!(
             message.body.starts_with(
                 "[Hồi Âm] The Department of Construction answers your report HA-7K3MX-9QP4T-C (done). If"
@@ -261,6 +329,55 @@ mod tests {
             "{}",
             message.body
         );
+    }
+
+    #[test]
+    fn progress_gives_the_date_promised_and_a_part_done_says_that_the_work_goes_on() {
+        let promised = About {
+            words: "Đang chờ vật tư",
+            committed: Some(jiff::civil::date(2026, 12, 5)),
+            ..ABOUT
+        };
+        let body = |what, english, about: &About<'_>| compose(what, &sms(), english, about).1.body;
+        assert_eq!(
+            body(What::Progress, false, &promised),
+            "[Hồi Âm] Sở Xây dựng báo tiến độ giải quyết phản ánh HA-7K3MX-9QP4T-C: Đang chờ vật tư. Dự kiến hoàn thành ngày 05/12/2026."
+        );
+        assert!(
+            body(What::Progress, true, &promised).ends_with("The result is promised for 5 December 2026.")
+        );
+        let no_date = About {
+            committed: None,
+            ..promised
+        };
+        assert!(body(What::Progress, false, &no_date).ends_with("Đang chờ vật tư."));
+        let part = About {
+            outcome: "partly_done",
+            ..ABOUT
+        };
+        let told = body(What::PartialResult, false, &part);
+        assert!(
+            told.contains("(đã giải quyết một phần)") && told.contains("vẫn được tiếp tục giải quyết"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn who_said_too_little_is_asked_for_it_and_the_police_promise_no_answer_of_ours() {
+        let body = |english, about: &About<'_>| compose(What::Forwarded, &sms(), english, about).1.body;
+        let incomplete = About {
+            incomplete: true,
+            ..ABOUT
+        };
+        assert!(body(false, &incomplete).contains("xin Quý vị gọi 1022 và nêu mã này"));
+        assert!(body(true, &incomplete).contains("please call 1022"));
+        assert!(!body(false, &ABOUT).contains("1022"));
+        let police = About {
+            police: true,
+            ..ABOUT
+        };
+        assert!(body(false, &police).ends_with("theo quy định của pháp luật."));
+        assert!(!body(true, &police).contains("hear from us again"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chassis::consumer::{Delivered, Failure, Reaction};
 use chassis::ledger::{Opened, Purpose};
 use contracts::events::report::ReportReceived;
-use contracts::events::routing::{CaseDispatched, CaseRouted, ResultReported};
+use contracts::events::routing::{CaseDispatched, CaseRouted, ProgressReported, ResultReported};
 use contracts::sealed::Note;
 use feedback_domain::Act;
 use kernel::Actor;
@@ -16,6 +16,9 @@ use crate::handle::{Ask, Cause, Desk, report_content};
 
 /// Names the cursor and the requests; never changes.
 const CONSUMER: &str = "feedback";
+
+/// The outcome that is no end: the unit goes on with the rest.
+const PARTLY_DONE: &str = "partly_done";
 
 /// Follows the facts.
 pub(crate) struct Follow {
@@ -39,6 +42,7 @@ impl Reaction for Follow {
             "report.report_received",
             "routing.case_routed",
             "routing.case_dispatched",
+            "routing.progress_reported",
             "routing.result_reported",
         ]
     }
@@ -63,7 +67,11 @@ impl Reaction for Follow {
             Some(Opened::Plain(plain)) => Some(plain.as_slice()),
             Some(Opened::Erased | Opened::NothingSealed) | None => None,
         };
-        let (mut content, mut words, mut outcome) = (None, None, String::new());
+        let note = || {
+            let note: Option<Note> = plain.and_then(|plain| serde_json::from_slice(plain).ok());
+            note.map(|note| note.text)
+        };
+        let (mut content, mut words, mut outcome, mut committed) = (None, None, String::new(), None);
         let act = if event.is::<ReportReceived>() {
             content = Some(plain.and_then(report_content).unwrap_or_default());
             Act::Acknowledge
@@ -77,12 +85,19 @@ impl Reaction for Follow {
                 revision: dispatched.revision,
             }
         } else if let Some(result) = event.decode::<ResultReported>()? {
-            words = plain
-                .and_then(|p| serde_json::from_slice::<Note>(p).ok())
-                .map(|note| note.text);
+            words = note();
             outcome = result.outcome.to_string();
             Act::TellResult {
                 revision: result.revision,
+                partial: outcome == PARTLY_DONE,
+            }
+        } else if let Some(progress) = event.decode::<ProgressReported>()? {
+            words = note();
+            committed = progress
+                .committed_date
+                .and_then(|date| date.as_str().parse().ok());
+            Act::TellProgress {
+                revision: progress.revision,
             }
         } else {
             return Ok(()); // a later version of a type that this one does not know
@@ -94,6 +109,7 @@ impl Reaction for Follow {
             at: event.recorded_at,
             words,
             outcome,
+            committed,
             cause: Cause::Event {
                 event,
                 consumer: CONSUMER,

@@ -133,7 +133,7 @@ impl Handler {
                 return Ok(());
             };
             let append = Append::reaction(cause, consumer, vec![write]).express(express(&state, &events));
-            match self.ledger.append(guarded(append, &file, &events)).await {
+            match self.ledger.append(guarded(append, &file, &state, &events)).await {
                 Ok(_) => return Ok(()),
                 Err(error) if error.is_overtaken() => overtaken = Some(error),
                 Err(error) => return Err(error.into()),
@@ -220,12 +220,13 @@ fn write(file: &CaseFile, events: &[Event], by: &Stating<'_>) -> Option<StreamWr
     (!stated.is_empty()).then(|| StreamWrite::new(file.stream(), file.expected(), stated))
 }
 
-/// Dispatching spans services: what was decided on must still be so when it is stored.
-fn guarded(append: Append, file: &CaseFile, events: &[Event]) -> Append {
+/// What is decided on others' facts must still be so when it is stored. Only the first routing that dispatches nothing needs no guard:
+/// no fact but its own cause bears on it.
+fn guarded(append: Append, file: &CaseFile, before: &Case, events: &[Event]) -> Append {
     let dispatches = events
         .iter()
         .any(|event| matches!(event, Event::CaseDispatched { .. }));
-    if dispatches {
+    if dispatches || before.routed().is_some() {
         append.unless(file.guard())
     } else {
         append

@@ -8,6 +8,7 @@ use contracts::events::feedback::{CaseClosed, CaseReopened};
 use contracts::events::report::ReportReceived;
 use contracts::events::routing::{CaseAccepted, CaseDispatched, CaseReturned, ResultReported};
 use kernel::{CaseId, Position};
+use routing_domain::Outcome;
 
 use crate::store::{Change, Store};
 
@@ -103,12 +104,15 @@ fn read(event: &Recorded) -> Result<Option<Change>, contracts::event::DecodeErro
             position: event.position,
         }));
     }
+    if let Some(p) = event.decode::<ResultReported>()? {
+        // A part done leaves the rest to do.
+        let partly = p.outcome.as_str() == Outcome::PartlyDone.code();
+        return Ok(Some(Change::State(if partly { "accepted" } else { "answered" })));
+    }
     Ok(if event.is::<CaseAccepted>() {
         Some(Change::State("accepted"))
     } else if event.is::<CaseReturned>() {
         Some(Change::State("returned"))
-    } else if event.is::<ResultReported>() {
-        Some(Change::State("answered"))
     } else if event.is::<CaseClosed>() {
         Some(Change::Closed(true))
     } else if event.is::<CaseReopened>() {

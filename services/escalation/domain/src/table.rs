@@ -49,6 +49,8 @@ pub enum Fact {
     ResultReported {
         /// Which dispatch.
         revision: u32,
+        /// Only a part is done: the rest is owed still, by the same time.
+        partial: bool,
     },
     /// Level 1: the citizen was guided.
     GuidanceGiven,
@@ -78,7 +80,14 @@ pub fn end(what: What, of: u32, fact: &Fact) -> Option<End> {
         | (Fact::CaseDispatched { .. }, DispatchOrder | Opinion) => Some(End::Met),
 
         (Fact::CaseAccepted { revision }, Acceptance) if *revision == of => Some(End::Met),
-        (Fact::ResultReported { revision }, Acceptance | Result) if *revision == of => Some(End::Met),
+        (Fact::ResultReported { revision, .. }, Acceptance) if *revision == of => Some(End::Met),
+        (
+            Fact::ResultReported {
+                revision,
+                partial: false,
+            },
+            Result,
+        ) if *revision == of => Some(End::Met),
         (Fact::CaseReturned { revision, .. }, Acceptance | Result) if *revision == of => Some(End::Overtaken),
         (Fact::CaseDispatched { revision, .. }, Acceptance | Result) if *revision > of => {
             Some(End::Overtaken)

@@ -60,6 +60,13 @@ fn dispatched(revision: u32) -> Fact {
     }
 }
 
+fn result(revision: u32) -> Fact {
+    Fact::ResultReported {
+        revision,
+        partial: false,
+    }
+}
+
 fn routed(destination: Destination) -> Fact {
     Fact::CaseRouted {
         office: Office::PeoplesCommittee,
@@ -288,9 +295,51 @@ fn an_order_or_an_opinion_is_met_by_the_dispatch_that_follows_and_guidance_meets
 }
 
 #[test]
+fn a_part_done_shows_that_the_unit_took_the_case_on_and_the_rest_is_owed_by_the_same_time() {
+    let part = Fact::ResultReported {
+        revision: 1,
+        partial: true,
+    };
+    let accepted = Event::Met {
+        obligation: id(1, What::Acceptance),
+        at: at(FRIDAY),
+        late: false,
+    };
+    the_case([follow(1, FRIDAY, NORMAL, dispatched(1))])
+        .when(follow(2, FRIDAY, NORMAL, part.clone()))
+        .then(&[accepted]);
+    let late = "2026-09-30T09:00:00+07:00";
+    the_case([
+        follow(1, FRIDAY, NORMAL, dispatched(1)),
+        follow(2, FRIDAY, NORMAL, part.clone()),
+    ])
+    .when(follow(3, late, NORMAL, result(1)))
+    .then(&[Event::Met {
+        obligation: id(1, What::Result),
+        at: at(late),
+        late: true,
+    }]);
+    // Nor does a part done in time keep the deadline from being missed.
+    let history = after([follow(1, FRIDAY, NORMAL, dispatched(1))]);
+    let missed = Obligations::decide(
+        &Obligations::fold(&history),
+        Command::RecordMiss {
+            obligation: id(1, What::Result),
+            due_revision: 1,
+            now: at(late),
+            since: vec![(at(FRIDAY), part)],
+        },
+    );
+    assert!(
+        matches!(missed.as_deref(), Ok([Event::Missed { .. }])),
+        "{missed:?}"
+    );
+}
+
+#[test]
 fn a_result_without_acceptance_meets_both() {
     the_case([follow(1, FRIDAY, NORMAL, dispatched(1))])
-        .when(follow(2, FRIDAY, NORMAL, Fact::ResultReported { revision: 1 }))
+        .when(follow(2, FRIDAY, NORMAL, result(1)))
         .then(&[
             Event::Met {
                 obligation: id(1, What::Acceptance),
@@ -452,9 +501,9 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         revision
             .clone()
             .prop_map(|revision| Fact::CaseAccepted { revision }),
-        revision
-            .clone()
-            .prop_map(|revision| Fact::ResultReported { revision }),
+        revision.clone().prop_flat_map(
+            |revision| any::<bool>().prop_map(move |partial| Fact::ResultReported { revision, partial })
+        ),
         (revision, any::<bool>()).prop_map(|(revision, placed)| Fact::CaseReturned {
             revision,
             office: Office::PeoplesCommittee,

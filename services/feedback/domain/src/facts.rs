@@ -19,11 +19,6 @@ pub enum Fact {
         /// Which dispatch, from 1.
         revision: u32,
     },
-    /// The unit of this dispatch reported a result.
-    ResultReported {
-        /// Which dispatch.
-        revision: u32,
-    },
 }
 
 /// The facts together; a later one takes the place of an earlier.
@@ -37,8 +32,6 @@ pub struct Facts {
     pub routing: u64,
     /// The latest dispatch; 0 before any.
     pub dispatched: u32,
-    /// The latest dispatch with a result; 0 before any.
-    pub answered: u32,
 }
 
 impl Facts {
@@ -60,10 +53,6 @@ impl Facts {
             },
             Fact::Dispatched { revision } => Self {
                 dispatched: self.dispatched.max(revision),
-                ..self
-            },
-            Fact::ResultReported { revision } => Self {
-                answered: self.answered.max(revision),
                 ..self
             },
         }

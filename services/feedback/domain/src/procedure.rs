@@ -3,7 +3,7 @@
 //! | level | told | done when |
 //! |---|---|---|
 //! | 1 | received, guidance | the operator guided the caller |
-//! | 2 | received, forwarded, result | the result was told |
+//! | 2 | received, forwarded, each progress, each part done, result | the result was told; a part done is no result |
 //! | 3 | as 2, after the leaders agree; told so if they decline | the result was told, or the refusal |
 //! | 4 | as 2, after the office's order; that the dialogue is on record | the dialogue was held **and** the result told |
 //! | 5 | as 2 if a unit is asked; the letter of thanks | the letter was sent |
@@ -49,10 +49,17 @@ pub enum Act {
         /// Which dispatch.
         revision: u32,
     },
+    /// A unit reported how far it is: tell the citizen.
+    TellProgress {
+        /// Which dispatch.
+        revision: u32,
+    },
     /// A unit reported a result: tell the citizen.
     TellResult {
         /// Which dispatch.
         revision: u32,
+        /// Only a part is done: the unit goes on, and so does the case.
+        partial: bool,
     },
     /// Level 1: the operator's guidance.
     AnswerAtDesk,
@@ -165,7 +172,8 @@ impl Decider for Procedure {
             Act::FollowRouting {
                 routing,
                 destination: Destination::Office,
-            } if facts.level == Some(Level::THREE) && !state.submitted => {
+            } if facts.level == Some(Level::THREE) && !state.submitted && facts.dispatched == 0 => {
+                // What a unit or the police had already and comes back is for the office alone.
                 vec![Event::SubmissionDrafted { routing }]
             }
             Act::FollowRouting { .. } => vec![],
@@ -180,7 +188,16 @@ impl Decider for Procedure {
                 }
                 events
             }
-            Act::TellResult { revision } => {
+            // Each report of a unit is one fact and told once; a repeated delivery is answered with what the first attempt stored.
+            Act::TellProgress { revision } => vec![tell(What::Progress, revision)],
+            Act::TellResult {
+                revision,
+                partial: true,
+            } => vec![tell(What::PartialResult, revision)],
+            Act::TellResult {
+                revision,
+                partial: false,
+            } => {
                 let mut events = state.once(What::Result, revision, [tell(What::Result, revision)]);
                 if !events.is_empty() && state.closed.is_none() && revision >= facts.dispatched {
                     events.extend(state.closing_by_result(facts.level).map(Event::CaseClosed));
@@ -192,7 +209,8 @@ impl Decider for Procedure {
                 state.open()?;
                 of_level(facts, Level::ONE)?;
                 match facts.destination {
-                    None | Some(Destination::Desk) => {
+                    // The office has what a citizen had reopened.
+                    None | Some(Destination::Desk | Destination::Office) => {
                         vec![
                             Event::GuidanceGiven,
                             tell(What::Guidance, 0),

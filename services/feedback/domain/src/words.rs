@@ -55,6 +55,10 @@ words!(
         Received = "received";
         /// Where it went.
         Forwarded = "forwarded";
+        /// How far the work is, and the date promised.
+        Progress = "progress";
+        /// A part is done, the rest goes on: never the end of a case.
+        PartialResult = "partial_result";
         /// What came of it, in the unit's words.
         Result = "result";
         /// Level 1: the guidance.

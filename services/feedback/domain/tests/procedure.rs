@@ -42,6 +42,20 @@ fn with(facts: Facts, act: Act) -> Command {
     }
 }
 
+const fn result(revision: u32) -> Act {
+    Act::TellResult {
+        revision,
+        partial: false,
+    }
+}
+
+const fn part(revision: u32) -> Act {
+    Act::TellResult {
+        revision,
+        partial: true,
+    }
+}
+
 fn routed(level: Level, destination: Destination) -> Command {
     with(
         at(level, destination),
@@ -125,8 +139,72 @@ fn level_2_tells_where_it_went_and_again_with_the_result() {
         .when(with(facts, Act::TellForwarded { revision: 1 }))
         .then(&[told(What::Forwarded, 1)]);
     given::<Procedure>(&[RECEIVED, told(What::Forwarded, 1)])
-        .when(with(facts, Act::TellResult { revision: 1 }))
+        .when(with(facts, result(1)))
         .then(&[told(What::Result, 1), Event::CaseClosed(Closing::ResultTold)]);
+}
+
+#[test]
+fn a_part_done_is_told_each_time_and_closes_nothing() {
+    let facts = dispatched(Level::TWO, Destination::Unit, 1);
+    let so_far = [RECEIVED, told(What::Forwarded, 1), told(What::PartialResult, 1)];
+    given::<Procedure>(&so_far[..2])
+        .when(with(facts, part(1)))
+        .then(&[told(What::PartialResult, 1)]);
+    given::<Procedure>(&so_far)
+        .when(with(facts, part(1)))
+        .then(&[told(What::PartialResult, 1)]);
+    given::<Procedure>(&so_far)
+        .when(with(facts, result(1)))
+        .then(&[told(What::Result, 1), Event::CaseClosed(Closing::ResultTold)]);
+    // Level 4 does not take a part for the result either.
+    let dialogue = [RECEIVED, told(What::PartialResult, 1)];
+    given::<Procedure>(&dialogue)
+        .when(with(
+            dispatched(Level::FOUR, Destination::Office, 1),
+            Act::RecordDialogue,
+        ))
+        .then(&[Event::DialogueHeld, told(What::Dialogue, 0)]);
+}
+
+#[test]
+fn each_progress_is_told() {
+    let facts = dispatched(Level::TWO, Destination::Unit, 1);
+    let progress = with(facts, Act::TellProgress { revision: 1 });
+    given::<Procedure>(&[RECEIVED, told(What::Progress, 1)])
+        .when(progress)
+        .then(&[told(What::Progress, 1)]);
+}
+
+#[test]
+fn what_the_police_gave_back_goes_before_no_leader_whatever_its_level() {
+    let facts = dispatched(Level::THREE, Destination::Office, 1);
+    given::<Procedure>(&[RECEIVED, told(What::Forwarded, 1)])
+        .when(with(
+            facts,
+            Act::FollowRouting {
+                routing: 9,
+                destination: Destination::Office,
+            },
+        ))
+        .then_nothing();
+}
+
+#[test]
+fn the_office_may_guide_a_citizen_who_had_a_level_1_case_reopened() {
+    let history = [
+        RECEIVED,
+        Event::GuidanceGiven,
+        told(What::Guidance, 0),
+        Event::CaseClosed(Closing::Guided),
+        Event::CaseReopened(Reopening::CitizenDisagrees),
+    ];
+    given::<Procedure>(&history)
+        .when(with(at(Level::ONE, Destination::Office), Act::AnswerAtDesk))
+        .then(&[
+            Event::GuidanceGiven,
+            told(What::Guidance, 0),
+            Event::CaseClosed(Closing::Guided),
+        ]);
 }
 
 #[test]
@@ -137,7 +215,7 @@ fn a_case_that_went_to_another_unit_is_told_again_and_closes_only_with_the_lates
         .when(with(facts, Act::TellForwarded { revision: 2 }))
         .then(&[told(What::Forwarded, 2)]);
     given::<Procedure>(&history)
-        .when(with(facts, Act::TellResult { revision: 1 }))
+        .when(with(facts, result(1)))
         .then(&[told(What::Result, 1)]);
 }
 
@@ -163,10 +241,7 @@ fn level_3_waits_for_the_leaders() {
         .when(with(facts, Act::GiveOpinion(Opinion::Decline)))
         .rejected(&Rejection::OpinionAlreadyGiven(Opinion::Agree));
     given::<Procedure>(&[RECEIVED, drafted, agreed, told(What::Forwarded, 1)])
-        .when(with(
-            dispatched(Level::THREE, Destination::Office, 1),
-            Act::TellResult { revision: 1 },
-        ))
+        .when(with(dispatched(Level::THREE, Destination::Office, 1), result(1)))
         .then(&[told(What::Result, 1), Event::CaseClosed(Closing::ResultTold)]);
 }
 
@@ -199,7 +274,7 @@ fn level_4_needs_the_dialogue_and_the_result_in_either_order() {
     let facts = dispatched(Level::FOUR, Destination::Office, 1);
     let result_first = [RECEIVED, told(What::Forwarded, 1), told(What::Result, 1)];
     given::<Procedure>(&[RECEIVED, told(What::Forwarded, 1)])
-        .when(with(facts, Act::TellResult { revision: 1 }))
+        .when(with(facts, result(1)))
         .then(&[told(What::Result, 1)]);
     given::<Procedure>(&result_first)
         .when(with(facts, Act::RecordDialogue))
@@ -219,7 +294,7 @@ fn level_4_needs_the_dialogue_and_the_result_in_either_order() {
         .when(with(at(Level::FOUR, Destination::Office), Act::RecordDialogue))
         .then(&dialogue_first[1..3]);
     given::<Procedure>(&dialogue_first)
-        .when(with(facts, Act::TellResult { revision: 1 }))
+        .when(with(facts, result(1)))
         .then(&[told(What::Result, 1), Event::CaseClosed(Closing::DialogueHeld)]);
     given::<Procedure>(&dialogue_first)
         .when(with(facts, Act::RecordDialogue))
@@ -233,7 +308,7 @@ fn level_4_needs_the_dialogue_and_the_result_in_either_order() {
 fn level_5_is_done_only_with_the_letter_of_thanks() {
     let facts = dispatched(Level::FIVE, Destination::Office, 1);
     given::<Procedure>(&[RECEIVED])
-        .when(with(facts, Act::TellResult { revision: 1 }))
+        .when(with(facts, result(1)))
         .then(&[told(What::Result, 1)]);
     given::<Procedure>(&[RECEIVED])
         .when(with(at(Level::FIVE, Destination::Office), Act::SendLetter))
@@ -256,7 +331,7 @@ fn what_goes_to_the_police_leaves_the_hotlines_clock_at_once() {
         .then(&done);
     // Their result, should one come, is told all the same.
     given::<Procedure>(&[RECEIVED, done[0], done[1]])
-        .when(with(facts, Act::TellResult { revision: 1 }))
+        .when(with(facts, result(1)))
         .then(&[told(What::Result, 1)]);
 }
 
@@ -283,13 +358,13 @@ fn a_reopened_case_runs_again_and_is_told_about_the_new_dispatch() {
         .collect();
     let twice = dispatched(Level::TWO, Destination::Unit, 2);
     given::<Procedure>(&again)
-        .when(with(once, Act::TellResult { revision: 1 }))
+        .when(with(once, result(1)))
         .then_nothing();
     given::<Procedure>(&again)
         .when(with(twice, Act::TellForwarded { revision: 2 }))
         .then(&[told(What::Forwarded, 2)]);
     given::<Procedure>(&again)
-        .when(with(twice, Act::TellResult { revision: 2 }))
+        .when(with(twice, result(2)))
         .then(&[told(What::Result, 2), Event::CaseClosed(Closing::ResultTold)]);
 }
 
@@ -304,10 +379,7 @@ fn a_reopened_level_4_case_needs_a_new_dialogue_and_a_new_result() {
         Event::CaseReopened(Reopening::NotFixed),
     ];
     given::<Procedure>(&closed)
-        .when(with(
-            dispatched(Level::FOUR, Destination::Office, 2),
-            Act::TellResult { revision: 2 },
-        ))
+        .when(with(dispatched(Level::FOUR, Destination::Office, 2), result(2)))
         .then(&[told(What::Result, 2)]);
 }
 
@@ -319,7 +391,8 @@ fn acts() -> impl Strategy<Value = Act> {
             destination
         }),
         (1u32..4).prop_map(|revision| Act::TellForwarded { revision }),
-        (1u32..4).prop_map(|revision| Act::TellResult { revision }),
+        (1u32..4).prop_map(|revision| Act::TellProgress { revision }),
+        (1u32..4, prop::bool::ANY).prop_map(|(revision, partial)| Act::TellResult { revision, partial }),
         Just(Act::AnswerAtDesk),
         prop::sample::select(Opinion::ALL).prop_map(Act::GiveOpinion),
         Just(Act::RecordDialogue),
@@ -345,6 +418,8 @@ proptest! {
             for event in events {
                 if matches!(event, Event::CaseClosed(_)) {
                     prop_assert!(state.closed().is_none());
+                    let goes_on = matches!(act, Act::TellProgress { .. } | Act::TellResult { partial: true, .. });
+                    prop_assert!(!goes_on, "closed by {:?}", act);
                 }
                 state = Procedure::evolve(state, &event);
                 history.push(event);

@@ -7,7 +7,7 @@ use chassis::ledger::{Append, Expected, Filter, LedgerClient, NewEvent, Range, S
 use chassis::service::{Life, Running};
 use contracts::events::classification::{Finding, ReportClassified};
 use contracts::events::report::ReportReceived;
-use contracts::events::routing::{CaseDispatched, CaseRouted, ResultReported};
+use contracts::events::routing::{CaseDispatched, CaseRouted, ProgressReported, ResultReported};
 use contracts::grpc::feedback::Done;
 use contracts::grpc::feedback::feedback_client::FeedbackClient;
 use contracts::sealed::{Note, ReportContent, Reporter};
@@ -168,19 +168,34 @@ impl House {
     }
 
     pub(crate) async fn result(&self, case: CaseId, unit: &str, revision: u32, words: &str) {
+        self.result_as(case, unit, revision, "done", words).await;
+    }
+
+    pub(crate) async fn result_as(
+        &self,
+        case: CaseId,
+        unit: &str,
+        revision: u32,
+        outcome: &str,
+        words: &str,
+    ) {
         let result = ResultReported {
             unit: Code::lossy(unit),
             revision,
-            outcome: Code::lossy("done"),
+            outcome: Code::lossy(outcome),
         };
-        self.state(
-            case,
-            &result,
-            Some(&Note {
-                text: words.to_owned(),
-            }),
-        )
-        .await;
+        let text = words.to_owned();
+        self.state(case, &result, Some(&Note { text })).await;
+    }
+
+    pub(crate) async fn progress(&self, case: CaseId, unit: &str, revision: u32, date: &str, words: &str) {
+        let progress = ProgressReported {
+            unit: Code::lossy(unit),
+            revision,
+            committed_date: Some(Code::lossy(date)),
+        };
+        let text = words.to_owned();
+        self.state(case, &progress, Some(&Note { text })).await;
     }
 
     /// Waits for an event of this type that fits.

@@ -6,13 +6,13 @@
 
 mod house;
 
-use contracts::Code;
 use contracts::events::feedback::{
     CaseClosed, CaseReopened, CitizenTold, GuidanceGiven, OpinionGiven, SubmissionDrafted,
 };
 use contracts::events::message::{MessageFailed, MessageHandedOver, MessageQueued};
 use contracts::grpc::feedback::{AnswerRequest, OpinionRequest, ReopenRequest};
 use contracts::sealed::Message;
+use contracts::{Code, Recorded};
 use house::House;
 use kernel::CaseId;
 use kernel::taxonomy::{Destination, Level};
@@ -75,6 +75,52 @@ async fn the_citizen_hears_that_it_is_on_record_where_it_went_and_what_came_of_i
         assert!(message.body.contains(part), "{}", message.body);
     }
     assert_eq!(house.all::<MessageQueued>(case).await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_and_each_part_done_are_told_and_only_the_result_closes() {
+    let house = House::start().await;
+    let case = house.report(Some(PHONE)).await;
+    house.routed(case, Level::TWO, Destination::Unit).await;
+    house.dispatched(case, "so_xd", 1).await;
+    house
+        .progress(case, "so_xd", 1, "2026-12-05", "Đang chờ vật tư.")
+        .await;
+    for words in ["Đã vá một nửa.", "Đã vá thêm."] {
+        house.result_as(case, "so_xd", 1, "partly_done", words).await;
+    }
+    house
+        .result_as(case, "so_xd", 1, "not_possible", "Phần còn lại chờ giải tỏa.")
+        .await;
+    assert_eq!(closed(&house, case).await, "result_told");
+    let history = house.client.read_case(case).await.unwrap();
+    let end = history.iter().position(|e| e.is::<CaseClosed>()).unwrap();
+    let told = |events: &[Recorded]| -> Vec<String> {
+        let told = events.iter().filter_map(|e| e.decode::<CitizenTold>().unwrap());
+        told.map(|told| told.what.to_string()).collect()
+    };
+    let wanted = [
+        "received",
+        "forwarded",
+        "progress",
+        "partial_result",
+        "partial_result",
+        "result",
+    ];
+    assert_eq!(
+        told(&history[..end]),
+        wanted,
+        "the case was open until the last of them"
+    );
+    let progress = crate::told(&house, case, "progress").await.message.unwrap();
+    house
+        .until::<MessageHandedOver>(|e, _| e.stream.id == progress)
+        .await;
+    let body = house.outbox(progress).body;
+    assert!(
+        body.contains("Đang chờ vật tư. Dự kiến hoàn thành ngày 05/12/2026."),
+        "{body}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

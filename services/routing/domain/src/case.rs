@@ -215,6 +215,11 @@ impl Decider for Routing {
             Event::CaseAccepted(on) => case.on(on, |dispatch| dispatch.accepted = true),
             Event::CaseReturned { on, .. } => case.on(on, |dispatch| dispatch.end = Some(End::Returned)),
             Event::ProgressReported { .. } => {}
+            // A part done is no answer: the unit has the case still.
+            Event::ResultReported {
+                outcome: Outcome::PartlyDone,
+                ..
+            } => {}
             Event::ResultReported { on, .. } => case.on(on, |dispatch| dispatch.end = Some(End::Answered)),
             Event::Heard(Heard::OpinionGiven { agree }) => case.agreed = *agree,
             Event::Heard(Heard::CaseClosed) => case.closed = true,

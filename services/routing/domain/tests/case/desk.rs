@@ -75,6 +75,45 @@ fn a_unit_that_answers_at_once_has_taken_the_case_on() {
 }
 
 #[test]
+fn a_part_done_is_no_answer_and_the_unit_may_report_again() {
+    let part = |on| Command::ReportResult {
+        on,
+        outcome: Outcome::PartlyDone,
+        in_words: true,
+    };
+    let reported = |outcome| Event::ResultReported {
+        on: at("so_xd", 1),
+        outcome,
+    };
+    let mut history = before_so_xd();
+    history.extend([Event::CaseAccepted(at("so_xd", 1)), reported(Outcome::PartlyDone)]);
+    given::<Routing>(&history)
+        .when(part(at("so_xd", 1)))
+        .then(&[reported(Outcome::PartlyDone)]);
+    given::<Routing>(&history)
+        .when(result(at("so_xd", 1)))
+        .then(&[reported(Outcome::Done)]);
+    // The rest may be another's, and the office may give it to another.
+    let r = road(2);
+    given::<Routing>(&history)
+        .when(give_back(at("so_xd", 1), Some("udc")))
+        .then(&[
+            returned(at("so_xd", 1), Some("udc")),
+            dispatched(&r, "udc", 2, Basis::BetterUnit),
+        ]);
+    given::<Routing>(&history)
+        .when(order("udc"))
+        .then(&[dispatched(&r, "udc", 2, Basis::OfficeOrder)]);
+    for last in [Outcome::NotPossible, Outcome::NoGrounds, Outcome::Done] {
+        let mut answered = history.clone();
+        answered.push(reported(last));
+        given::<Routing>(&answered)
+            .when(part(at("so_xd", 1)))
+            .rejected(&Rejection::AlreadyAnswered);
+    }
+}
+
+#[test]
 fn another_unit_learns_nothing_and_changes_nothing() {
     let not_yours = Rejection::NotYourCase;
     for command in [

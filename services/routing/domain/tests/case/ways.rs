@@ -211,6 +211,61 @@ fn a_reopened_case_that_no_unit_had_goes_to_the_office_which_may_then_dispatch_i
 }
 
 #[test]
+fn a_reopened_level_3_case_waits_for_the_new_opinion() {
+    let r = road(3);
+    let again = Command::TakeUpAgain {
+        wrong_unit: false,
+        again: None,
+    };
+    let mut history = vec![
+        Event::CaseRouted(r.clone()),
+        Event::Heard(Heard::OpinionGiven { agree: false }),
+        Event::Heard(Heard::CaseClosed),
+        Event::Heard(Heard::CaseReopened),
+    ];
+    given::<Routing>(&history)
+        .when(again)
+        .then(&[to_office(&r, "reopened")]);
+    history.push(to_office(&r, "reopened"));
+    given::<Routing>(&history)
+        .when(order("so_xd"))
+        .rejected(&Rejection::AwaitsOpinion);
+    history.push(Event::Heard(Heard::OpinionGiven { agree: true }));
+    given::<Routing>(&history)
+        .when(Command::HearOpinion { agree: true })
+        .then(&[dispatched(&r, "so_xd", 1, Basis::OpinionAgreed)]);
+}
+
+#[test]
+fn the_office_looks_at_what_was_no_report_and_the_police_get_theirs_again() {
+    let advert = routed(Topic::Market, Kind::NotAReport, 1);
+    let reopened = [
+        Event::CaseRouted(advert.clone()),
+        Event::Heard(Heard::CaseClosed),
+        Event::Heard(Heard::CaseReopened),
+    ];
+    given::<Routing>(&reopened)
+        .when(Command::TakeUpAgain {
+            wrong_unit: false,
+            again: None,
+        })
+        .then(&[to_office(&advert, "reopened")]);
+    let theft = routed(Topic::Security, Kind::CrimeReport, 3);
+    let reopened = [
+        Event::CaseRouted(theft.clone()),
+        dispatched(&theft, "cong_an", 1, Basis::CrimeReport),
+        Event::Heard(Heard::CaseClosed),
+        Event::Heard(Heard::CaseReopened),
+    ];
+    given::<Routing>(&reopened)
+        .when(Command::TakeUpAgain {
+            wrong_unit: false,
+            again: Some(unit("cong_an")),
+        })
+        .then(&[dispatched(&theft, "cong_an", 2, Basis::Reopened)]);
+}
+
+#[test]
 fn the_standing_of_an_unknown_unit_is_said_before_anything_about_the_case() {
     let held = [Event::CaseRouted(road(3))];
     let command = Command::DispatchOnOrder {
