@@ -116,7 +116,8 @@ impl System {
             // The key from which case ids and codes are derived; everything else it makes for itself.
             let keys = system.data().join("keys");
             std::fs::create_dir_all(&keys).expect("a writable folder");
-            std::fs::copy(other.data().join("keys/identity.key"), keys.join("identity.key")).expect("a copied key");
+            std::fs::copy(other.data().join("keys/identity.key"), keys.join("identity.key"))
+                .expect("a copied key");
         }
         system
     }

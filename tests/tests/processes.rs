@@ -28,11 +28,21 @@ fn environment(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The first of a block of ports that is free now: seven services side by side, HTTP a hundred above.
+fn free_block() -> u16 {
+    wait_for("a free block of ports", || {
+        let first = free_port();
+        let all = (0..7).flat_map(|i| [first.checked_add(i), first.checked_add(100 + i)]);
+        all.into_iter()
+            .all(|port| port.is_some_and(|p| std::net::TcpListener::bind(("127.0.0.1", p)).is_ok()))
+            .then_some(first)
+    })
+}
+
 #[test]
 fn the_journey_is_the_same_with_every_service_as_a_process_of_its_own() {
     let system = System::prepared(None);
-    let (nats, first, console) = (free_port(), free_port(), free_port());
-    // The services' ports lie side by side, HTTP a hundred above; a block that is free now.
+    let (nats, first, console) = (free_port(), free_block(), free_port());
     let ports = [
         "init",
         "--nats-port",
