@@ -112,12 +112,20 @@ pub struct CaseNotice {
     pub urgency: Urgency,
     /// Level of the answer.
     pub level: Level,
+    /// False when nobody can act on it without asking back: no place, a call that dropped. The citizen is asked to add what is missing.
+    #[serde(default = "complete")]
+    pub complete: bool,
     /// Codes of wards that the report may mean.
     pub wards: Vec<Code>,
     /// Position of `case_dispatched`.
     pub position: u64,
     /// When it was dispatched.
     pub dispatched_at: Instant,
+}
+
+/// A notice from before `complete` was told.
+const fn complete() -> bool {
+    true
 }
 
 /// What a unit asks on `desk.<unit>.<verb>`; verbs: `open`, `accept`, `return`, `progress`, `result`.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use chassis::consumer::Failure;
 use chassis::ledger::{Append, Expected, LedgerClient, LedgerError, Opened, StreamWrite};
 use classification_domain::{
-    Classification, ClassificationCase, Command, Event, Finding, Reason, Rejection, State, classify,
+    Classification, ClassificationCase, Command, Event, Finding, Given, Reason, Rejection, State, classify_at,
 };
 use contracts::Recorded;
 use contracts::event::DecodeError;
 use contracts::events::classification::{ReviewDecided, ReviewRequested};
-use contracts::events::report::ReportReceived;
-use contracts::sealed::ReportContent;
+use contracts::events::report::{EmergencySuspected, ReportReceived};
+use contracts::sealed::{Place, ReportContent};
 use kernel::taxonomy::{Kind, Urgency};
 use kernel::{Actor, CaseId, Clock, Decider, Position, RequestId, StreamId};
 
@@ -72,9 +72,13 @@ impl Handler {
         let read = text_of(content)?;
         let erased = read.is_none();
         let mut found = match &read {
-            Some(content) => classify(&policy, &content.text),
+            Some(content) => classify_at(&policy, &content.text, given(&content.place)),
             None => unreadable(),
         };
+        // What speaks of danger came by the express lane; so few do that their case may be read.
+        if received.express && self.suspected(case).await? {
+            found = found.suspected();
+        }
         // What the channel knows (the call dropped) the text cannot show.
         found.finding.complete &= received.complete;
         let express = received.express || found.finding.urgency == Urgency::Emergency;
@@ -114,6 +118,12 @@ impl Handler {
         Err(Failure::transient(anyhow::anyhow!(
             "the classification of the case keeps moving"
         )))
+    }
+
+    /// Whether intake found words of danger; it says so in the request that holds the report.
+    async fn suspected(&self, case: CaseId) -> Result<bool, LedgerError> {
+        let report = self.ledger.read_stream(&StreamId::new("report", case.0)).await?;
+        Ok(report.iter().any(Recorded::is::<EmergencySuspected>))
     }
 
     /// Records what a person decided on the waiting review. The same request again gives the same answer.
@@ -248,6 +258,14 @@ fn text_of(content: Option<&Opened>) -> Result<Option<ReportContent>, Failure> {
         Some(Opened::NothingSealed) | None => {
             Err(Failure::poison("no_content", "the report has no sealed content"))
         }
+    }
+}
+
+/// The place that came apart from the text.
+fn given(place: &Place) -> Given<'_> {
+    Given {
+        address: place.address.as_deref(),
+        coordinates: place.latitude.is_some() && place.longitude.is_some(),
     }
 }
 

@@ -103,7 +103,8 @@ impl Store {
     pub(crate) async fn waiting(&self, limit: u32) -> Result<Vec<Waiting>, DatabaseError> {
         let rows = sqlx::query(
             "SELECT case_id, position, requested_at, reasons, field, topic, kind, urgency, level, confidence FROM reviews
-             ORDER BY CASE urgency WHEN 'emergency' THEN 0 WHEN 'urgent' THEN 1 ELSE 2 END, position LIMIT $1",
+             ORDER BY CASE WHEN urgency = 'emergency' OR reasons LIKE '%may_be_emergency%' THEN 0 WHEN urgency = 'urgent' THEN 1 ELSE 2 END,
+                      position LIMIT $1",
         )
         .bind(i64::from(limit))
         .fetch_all(self.database.pool())

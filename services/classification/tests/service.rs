@@ -11,7 +11,7 @@ use chassis::config::Secret;
 use chassis::ledger::{Append, Expected, Filter, LedgerClient, NewEvent, StreamWrite};
 use chassis::service::{Life, Running};
 use contracts::events::classification::{ReportClassified, ReviewDecided, ReviewRequested};
-use contracts::events::report::ReportReceived;
+use contracts::events::report::{EmergencySuspected, ReportReceived};
 use contracts::grpc::classification::classification_client::ClassificationClient;
 use contracts::grpc::classification::{DecideReviewRequest, ExplainRequest, ListReviewsRequest};
 use contracts::sealed::ReportContent;
@@ -65,6 +65,11 @@ impl World {
     }
 
     async fn report(&self, text: &str, complete: bool) -> CaseId {
+        self.report_with(text, complete, None).await
+    }
+
+    /// A report in which intake found words of danger, if a number to call is given.
+    async fn report_with(&self, text: &str, complete: bool, number: Option<&str>) -> CaseId {
         let key = IdentityKey::new([7; 32]);
         let request = RequestId::client("test", text);
         let case = key.case_of(request);
@@ -79,7 +84,7 @@ impl World {
             text_length: 1,
             language: code("vi"),
             located: false,
-            express: false,
+            express: number.is_some(),
         };
         let content = ReportContent {
             text: text.to_owned(),
@@ -87,8 +92,13 @@ impl World {
             ..ReportContent::default()
         };
         let at = Instant::parse("2026-11-24T08:00:00+07:00").unwrap();
-        let event = NewEvent::of(&received, Actor::citizen(), at).sealed_json(&content);
-        let write = StreamWrite::new(StreamId::new("report", case.0), Expected::None, vec![event]);
+        let suspected = number.map(|number| EmergencySuspected {
+            number: code(number),
+            evidence: vec![],
+        });
+        let mut events = vec![NewEvent::of(&received, Actor::citizen(), at).sealed_json(&content)];
+        events.extend(suspected.map(|suspected| NewEvent::of(&suspected, Actor::service("intake"), at)));
+        let write = StreamWrite::new(StreamId::new("report", case.0), Expected::None, events);
         self.ledger
             .append(Append::client(request, text.as_bytes(), Some(case), vec![write]))
             .await
@@ -171,6 +181,24 @@ async fn a_dropped_call_is_incomplete_whatever_its_text_says() {
     let world = World::start().await;
     let case = world.report(POTHOLE, false).await;
     assert!(!world.wait_for::<ReportClassified>(case).await.1.finding.complete);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_danger_that_the_rules_do_not_see_bring_it_before_a_person_first_of_all() {
+    let world = World::start().await;
+    let accusation = world.report(ACCUSATION, true).await;
+    world.wait_for::<ReviewRequested>(accusation).await;
+    let case = world.report_with(POTHOLE, true, Some("115")).await;
+    let (requested, review) = world.wait_for::<ReviewRequested>(case).await;
+    assert!(review.reasons.contains(&code("may_be_emergency")));
+    let list = ListReviewsRequest {
+        at_least: requested.position.0,
+        limit: 10,
+    };
+    let mut console = world.client("console").await;
+    let reviews = console.list_reviews(list).await.unwrap().into_inner().reviews;
+    assert_eq!(reviews[0].case_id.as_ref(), case.to_vec().as_slice());
+    assert_eq!(reviews.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

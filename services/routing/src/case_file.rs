@@ -4,7 +4,8 @@ use chassis::ledger::{Expected, Guard, LedgerClient, LedgerError};
 use contracts::Recorded;
 use contracts::event::DecodeError;
 use contracts::events::classification::{Finding, ReportClassified, ReviewDecided};
-use contracts::events::report::ReportReceived;
+use contracts::events::report::{EmergencySuspected, ReportReceived};
+use contracts::events::routing::CaseDispatched;
 use kernel::{CaseId, Decider, Position, RequestId, StreamId};
 use routing_domain::{Case, Facts, Routing};
 
@@ -73,6 +74,16 @@ impl CaseFile {
         }
     }
 
+    /// The last dispatch and the event that says so.
+    pub(crate) fn dispatch(&self) -> Result<Option<(&Recorded, CaseDispatched)>, DecodeError> {
+        for event in self.events.iter().rev() {
+            if let Some(dispatched) = event.decode::<CaseDispatched>()? {
+                return Ok(Some((event, dispatched)));
+            }
+        }
+        Ok(None)
+    }
+
     /// The report that opened the case.
     pub(crate) fn report(&self) -> Option<&Recorded> {
         self.events.iter().find(|e| e.is::<ReportReceived>())
@@ -111,6 +122,12 @@ impl CaseFile {
         let line = received
             .map(|r| r.line.as_str().to_owned())
             .filter(|line| !line.is_empty());
+        let mut number = None;
+        for event in self.events.iter().filter(|event| !event.data.is_empty()) {
+            if let Some(suspected) = event.decode::<EmergencySuspected>()? {
+                number = Some(suspected.number.as_str().to_owned());
+            }
+        }
         let Finding {
             field,
             topic,
@@ -126,6 +143,7 @@ impl CaseFile {
             urgency,
             level,
             line,
+            number,
         }))
     }
 }

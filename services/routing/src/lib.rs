@@ -57,11 +57,11 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         Arc::clone(&host.clock),
     ));
     host.reactor(Arc::new(react::Reactor::new(Arc::clone(&handler))));
-    host.reactor(Arc::new(notices::Notices::new(
-        host.ledger.clone(),
-        host.nats.clone(),
-    )));
+    let board = notices::Board::new(host.ledger.clone(), host.nats.clone());
+    host.reactor(Arc::new(notices::Notices::new(board.clone())));
     let cases = host.projector(Arc::new(project::Cases::new(store.clone())));
+    let restorer = notices::restore::Restorer::new(board, store.clone(), cases.clone());
+    host.task("restorer", restorer.run(host.shutdown.clone()));
     let desk = Arc::new(desk::Desk::new(Arc::clone(&handler), host.ledger.clone()));
     host.task(
         "desk",

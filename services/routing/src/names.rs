@@ -4,5 +4,5 @@
 pub(crate) const SPAN_DESK: &str = "routing.desk";
 /// Requests of units, by `verb` and `outcome` (`done`, `already`, `opened`, or the reason of the refusal).
 pub(crate) const DESK: &str = "hoiam_routing_desk_total";
-/// Notices put on CASES, by `outcome` (`stored`, `there_already`).
+/// Notices put on CASES, by `outcome` (`stored`, `there_already`); those put there again after a loss among them.
 pub(crate) const NOTICES: &str = "hoiam_routing_notices_total";

@@ -1,31 +1,96 @@
 //! Puts each dispatch on CASES: facts and a reference for the unit's own system, never content.
 
+pub(crate) mod restore;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use chassis::consumer::{Delivered, Failure, Reaction};
 use chassis::ledger::LedgerClient;
 use chassis::nats::{Headers, Nats, NatsError};
+use contracts::Recorded;
 use contracts::events::routing::CaseDispatched;
 use contracts::subjects;
 use contracts::wire::CaseNotice;
+use kernel::CaseId;
 
 use crate::case_file::CaseFile;
 use crate::names;
 
 const CONSUMER: &str = "routing-notices";
 
-/// `err_code` of "maximum messages per subject exceeded": the stream keeps one message per subject, so the notice is there.
-const THERE_ALREADY: u64 = 10_077;
-
-/// The reactor.
-pub(crate) struct Notices {
+/// Where notices are put: the stream CASES.
+#[derive(Clone)]
+pub(crate) struct Board {
     ledger: LedgerClient,
     nats: Nats,
 }
 
-impl Notices {
+impl Board {
     pub(crate) fn new(ledger: LedgerClient, nats: Nats) -> Self {
         Self { ledger, nats }
+    }
+
+    /// Puts the notice of a dispatch there, unless it is there already.
+    async fn put(
+        &self,
+        file: &CaseFile,
+        event: &Recorded,
+        dispatched: CaseDispatched,
+    ) -> Result<(), Failure> {
+        let case = case_of(event)?;
+        let Some(finding) = file.finding()? else {
+            return Err(Failure::poison(
+                "no_finding",
+                "the case was dispatched but never classified",
+            ));
+        };
+        let notice = CaseNotice {
+            case,
+            revision: dispatched.revision,
+            unit: dispatched.unit,
+            office: dispatched.office,
+            field: finding.field,
+            topic: finding.topic,
+            kind: finding.kind,
+            urgency: finding.urgency,
+            level: finding.level,
+            complete: finding.complete,
+            wards: finding.wards,
+            position: event.position.0,
+            dispatched_at: event.recorded_at,
+        };
+        let subject = subjects::case_notice(notice.office, notice.unit.as_str(), case, notice.revision);
+        let body = serde_json::to_vec(&notice).map_err(Failure::transient)?;
+        let id = event.id.to_string();
+        match self
+            .nats
+            .publish_stored(&subject, Some(&id), &Headers::new(), Bytes::from(body))
+            .await
+        {
+            Ok(_) => metrics::counter!(names::NOTICES, "outcome" => "stored").increment(1),
+            Err(NatsError::AlreadyThere { .. }) => {
+                metrics::counter!(names::NOTICES, "outcome" => "there_already").increment(1);
+            }
+            Err(error) => return Err(Failure::transient(error)),
+        }
+        Ok(())
+    }
+}
+
+fn case_of(event: &Recorded) -> Result<CaseId, Failure> {
+    event
+        .case
+        .ok_or_else(|| Failure::poison("no_case", "the event belongs to no case"))
+}
+
+/// The reactor.
+pub(crate) struct Notices {
+    board: Board,
+}
+
+impl Notices {
+    pub(crate) fn new(board: Board) -> Self {
+        Self { board }
     }
 }
 
@@ -44,46 +109,7 @@ impl Reaction for Notices {
         let Some(dispatched) = event.decode::<CaseDispatched>()? else {
             return Ok(());
         };
-        let Some(case) = event.case else {
-            return Err(Failure::poison("no_case", "the event belongs to no case"));
-        };
-        let file = CaseFile::read(&self.ledger, case, None).await?;
-        let Some(finding) = file.finding()? else {
-            return Err(Failure::poison(
-                "no_finding",
-                "the case was dispatched but never classified",
-            ));
-        };
-        let notice = CaseNotice {
-            case,
-            revision: dispatched.revision,
-            unit: dispatched.unit,
-            office: dispatched.office,
-            field: finding.field,
-            topic: finding.topic,
-            kind: finding.kind,
-            urgency: finding.urgency,
-            level: finding.level,
-            wards: finding.wards,
-            position: event.position.0,
-            dispatched_at: event.recorded_at,
-        };
-        let subject = subjects::case_notice(notice.office, notice.unit.as_str(), case, notice.revision);
-        let body = serde_json::to_vec(&notice).map_err(Failure::transient)?;
-        let id = event.id.to_string();
-        match self
-            .nats
-            .publish_stored(&subject, Some(&id), &Headers::new(), Bytes::from(body))
-            .await
-        {
-            Ok(_) => metrics::counter!(names::NOTICES, "outcome" => "stored").increment(1),
-            Err(NatsError::Refused {
-                code: THERE_ALREADY, ..
-            }) => {
-                metrics::counter!(names::NOTICES, "outcome" => "there_already").increment(1);
-            }
-            Err(error) => return Err(Failure::transient(error)),
-        }
-        Ok(())
+        let file = CaseFile::read(&self.board.ledger, case_of(event)?, None).await?;
+        self.board.put(&file, event, dispatched).await
     }
 }

@@ -64,6 +64,15 @@ pub(crate) struct Row {
     pub(crate) dispatched_at: i64,
 }
 
+/// A dispatch that its unit has not answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Waiting {
+    pub(crate) case: CaseId,
+    pub(crate) office: String,
+    pub(crate) unit: String,
+    pub(crate) revision: u32,
+}
+
 /// The tables. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
@@ -121,14 +130,36 @@ impl Store {
         .await?;
         rows.into_iter().map(|row| Ok(row_of(&row)?)).collect()
     }
+
+    /// Every dispatch that is before its unit and not answered, the newest first. A crime report is closed for us and before the
+    /// police all the same.
+    pub(crate) async fn waiting(&self) -> Result<Vec<Waiting>, DatabaseError> {
+        let rows = sqlx::query(
+            "SELECT case_id, office, unit, revision FROM cases WHERE state IN ('dispatched', 'accepted') ORDER BY dispatched_position DESC",
+        )
+        .fetch_all(self.database.pool())
+        .await?;
+        let waiting = |row: &sqlx::any::AnyRow| {
+            Ok::<_, sqlx::Error>(Waiting {
+                case: case_of(row)?,
+                office: row.try_get("office")?,
+                unit: row.try_get("unit")?,
+                revision: u32::try_from(row.try_get::<i64, _>("revision")?).unwrap_or_default(),
+            })
+        };
+        rows.iter().map(|row| Ok(waiting(row)?)).collect()
+    }
+}
+
+fn case_of(row: &sqlx::any::AnyRow) -> Result<CaseId, sqlx::Error> {
+    let case: Vec<u8> = row.try_get("case_id")?;
+    CaseId::from_slice(&case).ok_or_else(|| sqlx::Error::Decode("a case id has 16 bytes".into()))
 }
 
 fn row_of(row: &sqlx::any::AnyRow) -> Result<Row, sqlx::Error> {
-    let case: Vec<u8> = row.try_get("case_id")?;
     let number = |name: &str| row.try_get::<i64, _>(name);
     Ok(Row {
-        case: CaseId::from_slice(&case)
-            .ok_or_else(|| sqlx::Error::Decode("a case id has 16 bytes".into()))?,
+        case: case_of(row)?,
         code: row.try_get("code")?,
         unit: row.try_get("unit")?,
         revision: u32::try_from(number("revision")?).unwrap_or_default(),
@@ -240,6 +271,15 @@ mod tests {
             dispatched_at: 1_000_000,
         };
         assert_eq!(list[1], row);
+        let waits = async || {
+            let waiting = store.waiting().await.unwrap();
+            waiting
+                .into_iter()
+                .map(|w| (w.case, w.unit, w.revision))
+                .collect::<Vec<_>>()
+        };
+        let before = |case, unit: &str, revision| (case, unit.to_owned(), revision);
+        assert_eq!(waits().await, [before(b, "so_xd", 1), before(a, "so_xd", 1)]);
         let second = [
             (a, Change::State("accepted")),
             (a, Change::Closed(true)),
@@ -247,8 +287,14 @@ mod tests {
         ];
         store.apply(&second, Position(5), Position(7)).await.unwrap();
         assert_eq!(cases(store.list(None, 10).await.unwrap()), [state(a, "closed")]);
+        assert_eq!(
+            waits().await,
+            [before(a, "so_xd", 1)],
+            "closed for us, and still with the unit; what it gave back is not"
+        );
         let third = [(a, Change::Closed(false)), (b, dispatched("udc", 2, 8))];
         store.apply(&third, Position(8), Position(9)).await.unwrap();
+        assert_eq!(waits().await, [before(b, "udc", 2), before(a, "so_xd", 1)]);
         assert_eq!(
             cases(store.list(Some("udc"), 10).await.unwrap()),
             [state(b, "dispatched")]

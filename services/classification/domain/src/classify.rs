@@ -12,11 +12,31 @@ use crate::reading::Reading;
 /// Certainty in percent, kept as whole numbers so that two machines agree to the last digit.
 type Percent = u32;
 
+/// The place that came with a report apart from its text.
+#[derive(Clone, Copy, Default)]
+pub struct Given<'a> {
+    /// In words.
+    pub address: Option<&'a str>,
+    /// Whether coordinates came.
+    pub coordinates: bool,
+}
+
 /// Decides what a text is. Pure: the same policy and text give the same answer, down to the order of the evidence.
 #[must_use]
 pub fn classify(policy: &Policy, text: &str) -> Classification {
+    classify_at(policy, text, Given::default())
+}
+
+/// The same of a text with a place beside it: what the form or the operator gave need not be said again.
+#[must_use]
+pub fn classify_at(policy: &Policy, text: &str, given: Given<'_>) -> Classification {
     let folded = Folded::new(text);
     let mut reading = Reading::new(policy, &folded);
+    let address = given.address.filter(|address| !address.trim().is_empty());
+    if address.is_some() || given.coordinates {
+        reading.set(policy, policy::PLACE, true);
+        reading.set(policy, policy::STREET, true);
+    }
     let mut fired: Vec<&str> = Vec::new();
 
     for rule in &policy.rules {
@@ -121,6 +141,9 @@ pub fn classify(policy: &Policy, text: &str) -> Classification {
         }
         finding.field = topic.map(Topic::field);
         (finding.wards, finding.place) = located(&reading, &folded);
+        if let (true, Some(address)) = (finding.wards.is_empty(), address) {
+            finding.wards = bounded(vietnam::places::find(&Folded::new(address)).wards);
+        }
     }
     finding.urgency = urgency;
     finding.level = level;
@@ -197,12 +220,16 @@ fn located(reading: &Reading<'_>, text: &Folded<'_>) -> (Vec<u32>, Vec<Evidence>
     .iter()
     .filter_map(|(rule, at)| at.as_ref().map(|at| span(rule, at)))
     .collect();
-    let wards = if place.wards.len() <= MOST_WARDS {
-        place.wards.clone()
+    (bounded(place.wards.clone()), spans)
+}
+
+/// A name that means too many places means none.
+fn bounded(wards: Vec<u32>) -> Vec<u32> {
+    if wards.len() <= MOST_WARDS {
+        wards
     } else {
         Vec::new()
-    };
-    (wards, spans)
+    }
 }
 
 /// The words that matched, then the rules that concluded from them (over no span: they stand for the whole text).

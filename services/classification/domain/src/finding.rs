@@ -69,16 +69,19 @@ pub enum Reason {
     AboutAnOfficial,
     /// It is not clear what it wants.
     Unclear,
+    /// Words of danger were found when it came, and the rules see none.
+    MayBeEmergency,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::LowConfidence,
         Self::MayBeDenunciation,
         Self::MayBeCorruption,
         Self::AboutAnOfficial,
         Self::Unclear,
+        Self::MayBeEmergency,
     ];
 
     /// The stable code.
@@ -90,6 +93,7 @@ impl Reason {
             Self::MayBeCorruption => "may_be_corruption",
             Self::AboutAnOfficial => "about_an_official",
             Self::Unclear => "unclear",
+            Self::MayBeEmergency => "may_be_emergency",
         }
     }
 }
@@ -108,6 +112,18 @@ pub struct Classification {
 }
 
 impl Classification {
+    /// What becomes of it when words of danger were found as the report came: if the rules see no danger, a person looks, and looks now.
+    /// A crime report goes to the police at once either way, who answer the number to call.
+    #[must_use]
+    pub fn suspected(mut self) -> Self {
+        let Finding { kind, urgency, .. } = self.finding;
+        let settled = urgency == Urgency::Emergency || matches!(kind, Kind::Emergency | Kind::CrimeReport);
+        if !settled {
+            self.reasons.push(Reason::MayBeEmergency);
+        }
+        self
+    }
+
     /// Whether a person must confirm before anything leaves the house.
     #[must_use]
     pub fn needs_review(&self) -> bool {

@@ -6,7 +6,7 @@ pub mod finding;
 pub mod policy;
 mod reading;
 
-pub use classify::classify;
+pub use classify::{Given, classify, classify_at};
 pub use decider::{ClassificationCase, Command, Event, Rejection, State};
 pub use finding::{Classification, Evidence, Finding, Reason};
 pub use policy::{Policy, PolicyError};

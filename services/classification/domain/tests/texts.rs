@@ -1,7 +1,7 @@
 //! Texts that try the rules: what must wait for a person, what must go at once, and what is hostile.
 
 use classification_domain::finding::{MOST_EVIDENCE, MOST_WARDS};
-use classification_domain::{Classification, Policy, Reason, classify};
+use classification_domain::{Classification, Given, Policy, Reason, classify, classify_at};
 use kernel::taxonomy::{Kind, Level, Topic, Urgency};
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -34,6 +34,30 @@ fn an_ordinary_report_is_classified_with_its_evidence() {
         .take((hit.end - hit.start) as usize)
         .collect();
     assert!(words.contains("ngập") || words.contains("cống"), "{words}");
+}
+
+#[test]
+fn a_place_given_beside_the_text_makes_it_complete_and_names_its_ward() {
+    let text = "Ổ gà rất to giữa đường, xe té hoài";
+    assert!(!of(text).finding.complete, "nobody knows where");
+    let at = |address, coordinates| {
+        let given = Given { address, coordinates };
+        classify_at(&POLICY, text, given).finding
+    };
+    let addressed = at(Some("12 Nguyễn Hữu Cảnh, phường 22, Bình Thạnh"), false);
+    assert!(addressed.complete && addressed.wards.len() == 1 && addressed.place.is_empty());
+    assert!(at(None, true).complete);
+    assert!(!at(Some("  "), false).complete);
+}
+
+#[test]
+fn a_suspicion_of_danger_is_seen_by_a_person_unless_the_rules_or_the_police_act_on_it_already() {
+    let waits = |text: &str| of(text).suspected().reasons.contains(&Reason::MayBeEmergency);
+    assert!(waits("Ổ gà rất to trên đường Lê Văn Lương, xe máy té hoài"));
+    assert!(!waits(
+        "Cháy lớn ở chung cư 12 Lê Lợi, còn người mắc kẹt bên trong"
+    ));
+    assert!(!waits("Giang hồ xiết nợ dọa đốt nhà tôi, tạt sơn, đánh người"));
 }
 
 #[test]

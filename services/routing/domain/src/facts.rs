@@ -20,6 +20,8 @@ pub struct Facts {
     pub level: Level,
     /// Which line was called, if any.
     pub line: Option<String>,
+    /// `113`, `114` or `115`, if words of danger were found when the report came.
+    pub number: Option<String>,
 }
 
 impl Facts {
@@ -76,6 +78,7 @@ impl Inputs {
             urgency,
             level,
             line,
+            number,
         } = &self.facts;
         vec![
             format!("field={}", field.map_or("none", Field::code)),
@@ -84,6 +87,7 @@ impl Inputs {
             format!("urgency={urgency}"),
             format!("level={level}"),
             format!("line={}", line.as_deref().unwrap_or("none")),
+            format!("number={}", number.as_deref().unwrap_or("none")),
             format!("date={}", self.date),
         ]
     }
@@ -105,6 +109,8 @@ impl Inputs {
                 urgency: value("urgency")?.parse().ok()?,
                 level: Level::try_from(value("level")?.parse::<u8>().ok()?).ok()?,
                 line: Some(value("line")?).filter(|v| *v != "none").map(str::to_owned),
+                // The first decisions on record did not look at it.
+                number: value("number").filter(|v| *v != "none").map(str::to_owned),
             },
             date: value("date")?.parse().ok()?,
         })

@@ -45,6 +45,7 @@ struct When {
     urgency: Vec<Urgency>,
     level: Vec<Level>,
     line: Vec<String>,
+    number: Vec<String>,
     from: Option<Date>,
     until: Option<Date>,
 }
@@ -75,6 +76,7 @@ impl When {
             && any_of(&self.urgency, Some(&facts.urgency))
             && any_of(&self.level, Some(&facts.level))
             && any_of(&self.line, facts.line.as_ref())
+            && any_of(&self.number, facts.number.as_ref())
             && self.from.is_none_or(|from| from <= date)
             && self.until.is_none_or(|until| date <= until)
     }

@@ -1,14 +1,19 @@
 //! The policy as data: what is refused, and where the city's policy sends reports on a given day.
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+use std::sync::LazyLock;
+
 use jiff::civil::{Date, date};
 use kernel::taxonomy::{Destination, Field, Kind, Level, Office, Topic, Urgency};
 use proptest::prelude::*;
 use routing_domain::policy::BUILT_IN;
 use routing_domain::{Facts, Inputs, Policy, PolicyError, Standing, UnitCode};
 
-fn city() -> Policy {
-    Policy::parse(BUILT_IN).unwrap()
+/// Read once: reading tries every report there can be.
+static CITY: LazyLock<Policy> = LazyLock::new(|| Policy::parse(BUILT_IN).unwrap());
+
+fn city() -> &'static Policy {
+    &CITY
 }
 
 fn unit(code: &str) -> UnitCode {
@@ -23,6 +28,7 @@ fn reflection(topic: Topic, level: Level) -> Facts {
         urgency: Urgency::Normal,
         level,
         line: None,
+        number: None,
     }
 }
 
@@ -50,6 +56,33 @@ fn a_hole_in_the_road_goes_to_whoever_has_the_roads_on_that_day() {
         ["so_gtvt", "ubnd_quan"],
         "before the policy begins: as on its first day"
     );
+}
+
+#[test]
+fn an_emergency_goes_to_whoever_answers_the_number_to_call() {
+    let danger = |topic, number: Option<&str>| Facts {
+        kind: Kind::Emergency,
+        urgency: Urgency::Emergency,
+        number: number.map(str::to_owned),
+        ..reflection(topic, Level::TWO)
+    };
+    let lead = |topic, number| units(&danger(topic, number), TODAY).swap_remove(0);
+    assert_eq!(lead(Topic::Roads, Some("115")), "so_yt");
+    assert_eq!(lead(Topic::Roads, Some("114")), "cong_an");
+    assert_eq!(lead(Topic::Health, Some("113")), "cong_an");
+    assert_eq!(
+        units(&danger(Topic::ElectricityLighting, Some("114")), TODAY),
+        ["cong_an", "evnhcmc", "so_yt"]
+    );
+    // A person who found the danger without the words for it.
+    assert_eq!(lead(Topic::Health, None), "so_yt");
+    assert_eq!(lead(Topic::ElectricityLighting, None), "evnhcmc");
+    // A suspicion that a person dismissed changes nothing.
+    let calm = Facts {
+        number: Some("115".to_owned()),
+        ..reflection(Topic::Roads, Level::TWO)
+    };
+    assert_eq!(units(&calm, TODAY), ["so_xd", "ubnd_xa"]);
 }
 
 #[test]
@@ -375,8 +408,9 @@ fn any_facts() -> impl Strategy<Value = Facts> {
         pick(Urgency::ALL.len()),
         1u8..=5,
         proptest::option::of("[0-9]{4,10}"),
+        proptest::option::of("11[2-6]"),
     )
-        .prop_map(|(topic, kind, urgency, level, line)| {
+        .prop_map(|(topic, kind, urgency, level, line, number)| {
             let topic = topic.map(|i| Topic::ALL[i]);
             Facts {
                 field: topic.map(Topic::field),
@@ -385,6 +419,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
                 urgency: Urgency::ALL[urgency],
                 level: Level::try_from(level).unwrap(),
                 line,
+                number,
             }
         })
 }

@@ -288,6 +288,44 @@ async fn after_a_restart_routing_goes_on_and_does_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_before_units_is_on_cases_again_after_the_broker_lost_everything_and_nothing_else_is() {
+    let mut world = World::start().await;
+    let (answered, _) = world.before_so_xd("1").await;
+    let (accepted, first) = world.before_so_xd("2").await;
+    let (waiting, second) = world.before_so_xd("3").await;
+    let mut result = request("r", answered, 1);
+    (result.code, result.text) = (Some("done".to_owned()), Some("Đã vá xong".to_owned()));
+    assert_eq!(refused(&world.ask("so_xd", "result", &result).await), "done");
+    assert_eq!(
+        refused(&world.ask("so_xd", "accept", &request("a", accepted, 1)).await),
+        "done"
+    );
+    let on_record = world.routing_of(waiting).await;
+
+    world.server.kill9();
+    world.server.delete_data().unwrap();
+    world.server.restart().await.unwrap();
+    let again = [world.notice().await, world.notice().await];
+    assert_eq!(
+        again,
+        [second, first],
+        "the same notices; what waits longest comes last"
+    );
+    // Nothing came before, between or after them.
+    let (new, notice) = world.before_so_xd("4").await;
+    assert_eq!(notice.case, new);
+    assert_eq!(
+        world.routing_of(waiting).await,
+        on_record,
+        "and nothing was decided because of it"
+    );
+    assert_eq!(
+        refused(&world.ask("so_xd", "accept", &request("b", waiting, 1)).await),
+        "done"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_notice_that_is_there_already_counts_as_given() {
     let world = World::start().await;
     let case = world.report("1", "2026-11-24T08:00:00+07:00").await;

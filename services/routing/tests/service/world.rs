@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chassis::callers::{BearerToken, Caller, CallerKind, CallersFile, token_sha256};
 use chassis::config::Secret;
 use chassis::ledger::{Append, Expected, Filter, LedgerClient, NewEvent, StreamWrite};
-use chassis::nats::{Headers, Nats};
+use chassis::nats::{Headers, Nats, WorkOptions, WorkQueue};
 use chassis::service::{Life, Running};
 use contracts::events::classification::{Finding, ReportClassified};
 use contracts::events::report::ReportReceived;
@@ -14,7 +14,7 @@ use contracts::grpc::routing::routing_client::RoutingClient;
 use contracts::sealed::{Place, ReportContent, Reporter};
 use contracts::wire::{CaseNotice, DeskReply, DeskRequest};
 use contracts::{Code, Payload, Recorded, subjects};
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 use kernel::taxonomy::{Channel, Kind, Level, Topic, Urgency};
 use kernel::{Actor, CaseId, IdentityKey, Instant, Position, RequestId, StreamId};
 use testkit::ledger::{TestLedger, token};
@@ -31,12 +31,12 @@ pub(crate) type Client = RoutingClient<InterceptedService<Wire, BearerToken>>;
 pub(crate) struct World {
     pub(crate) ledger: LedgerClient,
     pub(crate) nats: Nats,
-    _server: NatsServer,
+    pub(crate) server: NatsServer,
     pub(crate) running: Running,
     kept: TestLedger,
     stop: CancellationToken,
     routing: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
-    notices: Box<dyn Stream<Item = chassis::nats::Message> + Send + Unpin>,
+    notices: WorkQueue,
 }
 
 impl World {
@@ -45,13 +45,13 @@ impl World {
         let kept = TestLedger::start(&server).await.unwrap();
         add_units(&kept);
         let nats = server.connect().await.unwrap();
-        let notices = Box::new(nats.subscribe(subjects::CASES_SUBJECTS).await.unwrap());
+        let notices = nats.work_queue(subjects::CASES, "test", WorkOptions::default());
         let (stop, running, routing) = start_routing(&kept).await;
         let ledger = kept.client("test").await.unwrap();
         Self {
             ledger,
             nats,
-            _server: server,
+            server,
             running,
             kept,
             stop,
@@ -222,10 +222,11 @@ impl World {
 
     /// The next notice on CASES.
     pub(crate) async fn notice(&mut self) -> CaseNotice {
-        let message = tokio::time::timeout(Duration::from_secs(30), self.notices.next())
+        let work = tokio::time::timeout(Duration::from_secs(30), self.notices.next())
             .await
-            .unwrap()
             .unwrap();
+        let message = work.message.clone();
+        work.done().await.unwrap();
         let notice: CaseNotice = serde_json::from_slice(&message.payload).unwrap();
         let subject =
             subjects::case_notice(notice.office, notice.unit.as_str(), notice.case, notice.revision);

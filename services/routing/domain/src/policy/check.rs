@@ -108,13 +108,12 @@ fn always_there(policy: &Policy, clause: &Clause, code: &UnitCode) -> Result<(),
 /// Tries every report there can be, on every day on which something changes.
 fn reports(policy: &Policy) -> Result<(), PolicyError> {
     let days = days_of_change(policy);
-    let lines: BTreeSet<Option<String>> = policy
-        .clauses
-        .iter()
-        .flat_map(|c| c.when.line.iter().cloned().map(Some))
-        .chain([None])
-        .collect();
-    for facts in every_report(&lines) {
+    let named = |list: fn(&When) -> &Vec<String>| -> BTreeSet<Option<String>> {
+        let named = policy.clauses.iter().flat_map(|c| list(&c.when).iter().cloned());
+        named.map(Some).chain([None]).collect()
+    };
+    let (lines, numbers) = (named(|when| &when.line), named(|when| &when.number));
+    for facts in every_report(&lines, &numbers) {
         for date in &days {
             let Some(clause) = policy.clause_for(&facts, *date) else {
                 return Err(PolicyError::NoCatchAll);
@@ -176,25 +175,38 @@ fn days_of_change(policy: &Policy) -> BTreeSet<Date> {
         .collect()
 }
 
-/// About 5,000 for each line a clause names: cheap enough to try them all.
-fn every_report(lines: &BTreeSet<Option<String>>) -> impl Iterator<Item = Facts> {
+/// About 5,000 for each line and number that clauses name: cheap enough to try them all.
+fn every_report(
+    lines: &BTreeSet<Option<String>>,
+    numbers: &BTreeSet<Option<String>>,
+) -> impl Iterator<Item = Facts> {
+    let came: Vec<(&Option<String>, &Option<String>)> = lines
+        .iter()
+        .flat_map(|line| numbers.iter().map(move |number| (line, number)))
+        .collect();
     let topics = Topic::ALL.iter().copied().map(Some).chain([None]);
     let by_topic = topics.flat_map(|topic| Kind::ALL.iter().map(move |kind| (topic, *kind)));
-    by_topic.flat_map(move |(topic, kind)| {
-        Urgency::ALL.iter().flat_map(move |urgency| {
-            (1..=5)
-                .filter_map(|n| Level::try_from(n).ok())
-                .flat_map(move |level| {
-                    lines.iter().map(move |line| Facts {
-                        field: topic.map(Topic::field),
-                        topic,
-                        kind,
-                        urgency: *urgency,
-                        level,
-                        line: line.clone(),
-                    })
-                })
+    let by_urgency =
+        by_topic.flat_map(|(topic, kind)| Urgency::ALL.iter().map(move |urgency| (topic, kind, *urgency)));
+    let levels = || (1..=5).filter_map(|n| Level::try_from(n).ok());
+    let by_level = by_urgency.flat_map(move |(topic, kind, urgency)| {
+        levels().map(move |level| Facts {
+            field: topic.map(Topic::field),
+            topic,
+            kind,
+            urgency,
+            level,
+            line: None,
+            number: None,
         })
+    });
+    by_level.flat_map(move |facts| {
+        let one = move |(line, number): (&Option<String>, &Option<String>)| Facts {
+            line: line.clone(),
+            number: number.clone(),
+            ..facts.clone()
+        };
+        came.clone().into_iter().map(one)
     })
 }
 
@@ -205,9 +217,9 @@ mod tests {
 
     #[test]
     fn every_field_has_a_topic_so_that_the_sweep_covers_both_offices() {
-        let lines = BTreeSet::from([None]);
+        let none = BTreeSet::from([None]);
         for field in Field::ALL {
-            assert!(every_report(&lines).any(|facts| facts.field == Some(*field)));
+            assert!(every_report(&none, &none).any(|facts| facts.field == Some(*field)));
         }
     }
 }

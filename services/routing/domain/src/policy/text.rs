@@ -40,6 +40,7 @@ struct WhenText {
     urgency: Vec<Urgency>,
     level: Vec<Level>,
     line: Vec<String>,
+    number: Vec<String>,
     from: Option<Date>,
     until: Option<Date>,
 }
@@ -79,6 +80,7 @@ impl From<ClauseText> for Clause {
             urgency,
             level,
             line,
+            number,
             from,
             until,
         } = when;
@@ -91,6 +93,7 @@ impl From<ClauseText> for Clause {
                 urgency,
                 level,
                 line,
+                number,
                 from,
                 until,
             },

@@ -1,9 +1,13 @@
 //! How the tests say what happened and what is asked.
 
+use std::sync::LazyLock;
+
 use jiff::civil::{Date, date};
 use kernel::taxonomy::{Destination, Kind, Level, Topic, Urgency};
 use routing_domain::policy::BUILT_IN;
 use routing_domain::{Basis, Command, Event, Facts, Notice, Outcome, Policy, ReturnReason, Routed, UnitCode};
+
+static CITY: LazyLock<Policy> = LazyLock::new(|| Policy::parse(BUILT_IN).unwrap());
 
 pub(crate) const DAY: Date = date(2026, 11, 24);
 
@@ -25,8 +29,9 @@ pub(crate) fn routed(topic: Topic, kind: Kind, level: u8) -> Routed {
         urgency,
         level,
         line: None,
+        number: None,
     };
-    Policy::parse(BUILT_IN).unwrap().route(&facts, DAY)
+    CITY.route(&facts, DAY)
 }
 
 pub(crate) fn road(level: u8) -> Routed {
@@ -59,17 +64,12 @@ pub(crate) fn at(code: &str, revision: u32) -> Notice {
 
 pub(crate) fn order(code: &str) -> Command {
     let unit = unit(code);
-    let standing = Policy::parse(BUILT_IN).unwrap().standing(&unit, &[DAY]);
+    let standing = CITY.standing(&unit, &[DAY]);
     Command::DispatchOnOrder { unit, standing }
 }
 
 pub(crate) fn give_back(on: Notice, better: Option<&str>) -> Command {
-    let better = better.map(|code| {
-        (
-            unit(code),
-            Policy::parse(BUILT_IN).unwrap().standing(&unit(code), &[DAY]),
-        )
-    });
+    let better = better.map(|code| (unit(code), CITY.standing(&unit(code), &[DAY])));
     Command::Return {
         on,
         reason: ReturnReason::NotOurs,
