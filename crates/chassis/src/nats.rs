@@ -292,6 +292,23 @@ impl Nats {
         }
     }
 
+    /// Whether a stream (with direct reading allowed) holds a message of this subject.
+    ///
+    /// # Errors
+    /// `Broker`, also while there is no such stream.
+    pub async fn holds(&self, stream: &str, subject: &str) -> Result<bool, NatsError> {
+        let failed = |e: Box<dyn std::error::Error + Send + Sync>| {
+            NatsError::broker(format!("cannot look for `{subject}` in {stream}"), e)
+        };
+        let found = self.jetstream.get_stream_no_info(stream).await;
+        let found = found.map_err(|e| failed(e.into()))?;
+        match found.direct_get_last_for_subject(subject).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == jetstream::stream::DirectGetErrorKind::NotFound => Ok(false),
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+
     /// The client library's own context, for the ledger's relay.
     #[must_use]
     pub fn jetstream(&self) -> &jetstream::Context {

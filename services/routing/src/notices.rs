@@ -18,6 +18,9 @@ use crate::names;
 
 const CONSUMER: &str = "routing-notices";
 
+/// `err_code` of "maximum messages per subject exceeded": the stream keeps one message per subject, so the notice is there.
+const THERE_ALREADY: u64 = 10_077;
+
 /// Where notices are put: the stream CASES.
 #[derive(Clone)]
 pub(crate) struct Board {
@@ -54,7 +57,6 @@ impl Board {
             kind: finding.kind,
             urgency: finding.urgency,
             level: finding.level,
-            complete: finding.complete,
             wards: finding.wards,
             position: event.position.0,
             dispatched_at: event.recorded_at,
@@ -68,7 +70,9 @@ impl Board {
             .await
         {
             Ok(_) => metrics::counter!(names::NOTICES, "outcome" => "stored").increment(1),
-            Err(NatsError::AlreadyThere { .. }) => {
+            Err(NatsError::Refused {
+                code: THERE_ALREADY, ..
+            }) => {
                 metrics::counter!(names::NOTICES, "outcome" => "there_already").increment(1);
             }
             Err(error) => return Err(Failure::transient(error)),

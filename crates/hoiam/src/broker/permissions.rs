@@ -50,6 +50,12 @@ pub(super) fn of_user(user: &str) -> Permissions {
             }
             "routing" => {
                 may.publish(&[subjects::CASES_SUBJECTS]);
+                // Whether a notice is there still; only then are those that were lost put there again.
+                may.publish(&[&format!(
+                    "$JS.API.DIRECT.GET.{}.{}",
+                    subjects::CASES,
+                    subjects::CASES_SUBJECTS
+                )]);
                 may.subscribe.push(subjects::DESK_ALL.to_owned());
                 may.answers = true;
             }
