@@ -4,7 +4,7 @@ use chassis::ledger::{Expected, Guard, LedgerClient, LedgerError};
 use contracts::Recorded;
 use contracts::event::DecodeError;
 use contracts::events::classification::{Finding, ReportClassified, ReviewDecided};
-use contracts::events::report::ReportReceived;
+use contracts::events::report::{EmergencySuspected, ReportReceived};
 use contracts::events::routing::CaseDispatched;
 use kernel::{CaseId, Decider, Position, RequestId, StreamId};
 use routing_domain::{Case, Facts, Routing};

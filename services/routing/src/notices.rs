@@ -57,6 +57,7 @@ impl Board {
             kind: finding.kind,
             urgency: finding.urgency,
             level: finding.level,
+            complete: finding.complete,
             wards: finding.wards,
             position: event.position.0,
             dispatched_at: event.recorded_at,
