@@ -85,20 +85,34 @@ pub struct Running {
 /// A folder that another runs, a port that is taken, a database that is out of reach …: one line that says what to do. What was started by
 /// then is stopped.
 pub async fn start(options: Options) -> anyhow::Result<Running> {
+    start_unless(options, std::future::pending())
+        .await?
+        .context("it was told to stop before it ran")
+}
+
+/// The same, given up when `stop` ends first: then what was started by then is stopped too, nats-server included, and there is nothing.
+async fn start_unless(options: Options, stop: impl Future<Output = ()>) -> anyhow::Result<Option<Running>> {
+    tokio::pin!(stop);
     let folder = DataFolder::at(&options.data)?;
     folder.init()?;
     let lock = FolderLock::take(&folder)?;
     RunInfo::remove(&folder);
     let console = port::console(options.console_port).await?;
     let nats_port = port::nats(&folder, options.nats_port);
-    let broker = Broker::start(&folder, nats_port).await?;
-    let launched = match services::start_all(&folder, &options, broker.url(), console).await {
-        Ok(launched) => launched,
-        Err(error) => {
-            broker.stop().await;
-            return Err(error);
-        }
+    let broker = tokio::select! {
+        broker = Broker::start(&folder, nats_port) => broker?,
+        () = &mut stop => return Ok(None),
     };
+    let mut launched = Vec::new();
+    let started = tokio::select! {
+        started = services::start_all(&folder, &options, broker.url(), console, &mut launched) => started.map(|()| true),
+        () = &mut stop => Ok(false),
+    };
+    if !matches!(started, Ok(true)) {
+        services::stop_all(launched).await;
+        broker.stop().await;
+        return started.map(|_| None);
+    }
     let info = RunInfo {
         pid: Some(std::process::id()),
         console: launched
@@ -136,13 +150,15 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
         stop_healing,
         _lock: lock,
     };
-    match running.settle_in(options.demo).await {
-        Ok(()) => Ok(running),
-        Err(error) => {
-            running.stop().await;
-            Err(error)
-        }
+    let settled = tokio::select! {
+        settled = running.settle_in(options.demo) => settled.map(|()| true),
+        () = &mut stop => Ok(false),
+    };
+    if matches!(settled, Ok(true)) {
+        return Ok(Some(running));
     }
+    running.stop().await;
+    settled.map(|_| None)
 }
 
 impl Running {
@@ -215,9 +231,8 @@ async fn until_stopped(data: &Path, arguments: Arguments) -> anyhow::Result<()> 
     };
     let stop = stop_signal()?;
     tokio::pin!(stop);
-    let mut running = tokio::select! {
-        started = start(options) => started?,
-        () = &mut stop => return Ok(()),
+    let Some(mut running) = start_unless(options, &mut stop).await? else {
+        return Ok(());
     };
     screen::show(&running.folder, &running.info)?;
     let failure = tokio::select! {

@@ -47,7 +47,7 @@ const CALLERS: [(&str, CallerKind, &[&str], &[&str]); 8] = [
         "console",
         CallerKind::Console,
         &["directory"],
-        &["handle", "review"],
+        &["handle", "review", "inspect"],
     ),
     ("auditor", CallerKind::Auditor, &[], &["inspect"]),
     (

@@ -236,7 +236,7 @@ fn own_callers() -> Vec<Caller> {
             "console",
             Console,
             &["directory"],
-            &["handle", "review"],
+            &["handle", "review", "inspect"],
             true,
             true,
         ),

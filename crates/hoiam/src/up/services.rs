@@ -11,8 +11,8 @@ use chassis::service::{Life, Running as Listening, Service};
 use clap::{Args, Parser};
 use futures::future::select_all;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Options;
 use crate::data::DataFolder;
@@ -25,7 +25,8 @@ pub(super) struct Launched {
     pub(super) name: &'static str,
     listening: Listening,
     stop: CancellationToken,
-    task: JoinHandle<anyhow::Result<()>>,
+    /// Dropped with it.
+    task: AbortOnDropHandle<anyhow::Result<()>>,
 }
 
 impl Launched {
@@ -42,24 +43,9 @@ fn url(address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
-/// Starts the ledger, then the services, then the console, each when those it needs listen.
+/// Starts the ledger, then the services, then the console, each when those it needs listen. Dropped on the way, it drops those that do
+/// not listen yet; those in `launched` are for the caller to stop, as after an error.
 pub(super) async fn start_all(
-    folder: &DataFolder,
-    options: &Options,
-    nats: &str,
-    console: TcpListener,
-) -> anyhow::Result<Vec<Launched>> {
-    let mut launched = Vec::new();
-    match start_in_order(folder, options, nats, console, &mut launched).await {
-        Ok(()) => Ok(launched),
-        Err(error) => {
-            stop_all(launched).await;
-            Err(error)
-        }
-    }
-}
-
-async fn start_in_order(
     folder: &DataFolder,
     options: &Options,
     nats: &str,
@@ -182,7 +168,7 @@ async fn launch<S: Service>(
         Some(listener) => life.with_http(listener),
         None => life,
     };
-    let mut task = tokio::spawn(S::run(config, life));
+    let mut task = AbortOnDropHandle::new(tokio::spawn(S::run(config, life)));
     let listening = tokio::select! {
         ready = tokio::time::timeout(START, ready) => match ready {
             Ok(Ok(listening)) => listening,
