@@ -1,6 +1,7 @@
 //! Turns events into obligations with deadlines and records what was missed.
 
 mod config;
+mod names;
 mod policies;
 mod project;
 mod react;

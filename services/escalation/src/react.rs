@@ -9,7 +9,7 @@ use kernel::taxonomy::Urgency;
 
 use crate::policies::Policies;
 use crate::story::{Story, WANTS};
-use crate::wire;
+use crate::{names, wire};
 
 /// Names the cursor and the requests; never changes.
 const CONSUMER: &str = "escalation";
@@ -68,6 +68,7 @@ impl Reaction for Follow {
             if events.is_empty() {
                 return Ok(());
             }
+            let outcomes = names::outcomes(&events);
             let events = events
                 .into_iter()
                 .map(|event| wire::new_event(event, cause.recorded_at))
@@ -76,7 +77,12 @@ impl Reaction for Follow {
             let append =
                 Append::reaction(cause, CONSUMER, vec![write]).express(facts.urgency == Urgency::Emergency);
             match self.ledger.append(append).await {
-                Ok(_) => return Ok(()),
+                Ok(appended) => {
+                    if !appended.already {
+                        names::count(&outcomes);
+                    }
+                    return Ok(());
+                }
                 Err(error @ LedgerError::WrongExpectedVersion { .. }) => overtaken = Some(error),
                 Err(error) => return Err(error.into()),
             }

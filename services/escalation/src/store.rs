@@ -8,11 +8,18 @@ use uuid::Uuid;
 /// The projection that fills it.
 pub(crate) const PROJECTION: &str = "escalation-obligations";
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    sqlite: include_str!("../migrations/sqlite/0001_obligations.sql"),
-    postgres: include_str!("../migrations/postgres/0001_obligations.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        sqlite: include_str!("../migrations/sqlite/0001_obligations.sql"),
+        postgres: include_str!("../migrations/postgres/0001_obligations.sql"),
+    },
+    Migration {
+        version: 2,
+        sqlite: include_str!("../migrations/sqlite/0002_owed.sql"),
+        postgres: include_str!("../migrations/postgres/0002_owed.sql"),
+    },
+];
 
 /// One that is owed and due.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +84,17 @@ impl Store {
             })
         };
         rows.iter().map(due).collect()
+    }
+
+    /// How many nobody has met yet: in time still, and missed.
+    pub(crate) async fn owed(&self) -> Result<[(&'static str, i64); 2], DatabaseError> {
+        let row = sqlx::query(
+            "SELECT COUNT(CASE WHEN standing = 'open' THEN 1 END) AS open, COUNT(CASE WHEN standing = 'missed' THEN 1 END) AS missed
+             FROM obligations WHERE standing IN ('open', 'missed')",
+        )
+        .fetch_one(self.0.pool())
+        .await?;
+        Ok([("open", row.try_get("open")?), ("missed", row.try_get("missed")?)])
     }
 
     pub(crate) async fn reset(&self) -> Result<(), DatabaseError> {
@@ -149,12 +167,14 @@ mod tests {
             insert(&mut tx, &opened).await.unwrap();
         }
         stands(&mut tx, Uuid::from_u128(6), "met").await.unwrap();
+        stands(&mut tx, Uuid::from_u128(5), "missed").await.unwrap();
         readmodel::advance(&mut tx, PROJECTION, Position(1), Position(9))
             .await
             .unwrap();
         tx.commit().await.unwrap();
         assert_eq!(store.position().await.unwrap(), Position(9));
 
+        assert_eq!(store.owed().await.unwrap(), [("open", 4), ("missed", 1)]);
         // Page by page: those before 99, none twice, none left out though two share a deadline.
         let first = store.due(Instant(99), None, 2).await.unwrap();
         assert_eq!(first, [row(2, 10), row(3, 20)]);

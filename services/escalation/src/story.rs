@@ -3,7 +3,9 @@
 use contracts::Recorded;
 use contracts::event::DecodeError;
 use contracts::events::classification::{Finding, ReportClassified, ReviewDecided, ReviewRequested};
-use contracts::events::feedback::{CaseClosed, GuidanceGiven, OpinionGiven};
+use contracts::events::feedback::{
+    CaseClosed, CaseReopened, DialogueHeld, GuidanceGiven, LetterSent, OpinionGiven,
+};
 use contracts::events::report::EmergencySuspected;
 use contracts::events::routing::{CaseAccepted, CaseDispatched, CaseReturned, CaseRouted, ResultReported};
 use escalation_domain::{CaseFacts, Fact, Obligations};
@@ -14,7 +16,7 @@ use uuid::Uuid;
 use crate::wire;
 
 /// What escalation follows. Its own events it reads back, the rest of a case it does not need.
-pub(crate) const WANTS: [&str; 10] = [
+pub(crate) const WANTS: [&str; 13] = [
     "classification.review_requested",
     "classification.review_decided",
     "routing.case_routed",
@@ -24,6 +26,9 @@ pub(crate) const WANTS: [&str; 10] = [
     "routing.result_reported",
     "feedback.guidance_given",
     "feedback.opinion_given",
+    "feedback.dialogue_held",
+    "feedback.letter_sent",
+    "feedback.case_reopened",
     "feedback.case_closed",
 ];
 
@@ -111,6 +116,16 @@ impl Story {
         }
         if event.is::<OpinionGiven>() {
             return Ok(Some(Fact::OpinionGiven));
+        }
+        if event.is::<DialogueHeld>() {
+            return Ok(Some(Fact::DialogueHeld));
+        }
+        if event.is::<LetterSent>() {
+            return Ok(Some(Fact::LetterSent));
+        }
+        if event.is::<CaseReopened>() {
+            let office = self.office(event.position)?;
+            return Ok(Some(Fact::CaseReopened { office }));
         }
         Ok(event.is::<CaseClosed>().then_some(Fact::CaseClosed))
     }

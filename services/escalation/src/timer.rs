@@ -12,12 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::store::{Due, Store};
 use crate::story::{CATEGORIES, Story};
-use crate::wire;
+use crate::{names, wire};
 
 /// Names the timer's requests; never changes.
 const CONSUMER: &str = "escalation-timer";
 /// How often it looks. The clock it goes by may be another than the machine's, so it looks rather than sleeps until the next deadline.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// Every so many looks, what is owed is counted.
+const COUNT_EVERY: u32 = 10;
 /// How many rows at a time, and how many cases beside each other.
 const PAGE: i64 = 500;
 const BESIDE: usize = 16;
@@ -40,6 +42,7 @@ impl Timer {
     pub(crate) async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let mut tick = tokio::time::interval(INTERVAL);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut round = 0_u32;
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
@@ -47,13 +50,25 @@ impl Timer {
             }
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                swept = self.sweep() => {
+                swept = self.look_round(round.is_multiple_of(COUNT_EVERY)) => {
                     if let Err(error) = swept {
                         tracing::warn!(error = format!("{error:#}"), "deadlines could not be looked at; trying again");
                     }
                 }
             }
+            round = round.wrapping_add(1);
         }
+    }
+
+    /// Records misses, and every so often counts what is owed.
+    async fn look_round(&self, count: bool) -> anyhow::Result<()> {
+        self.sweep().await?;
+        if count {
+            for (standing, number) in self.store.owed().await? {
+                metrics::gauge!(names::OWED, "standing" => standing).set(number as f64);
+            }
+        }
+        Ok(())
     }
 
     /// Records every miss there is now.
@@ -104,6 +119,7 @@ impl Timer {
             if events.is_empty() {
                 return Ok(()); // done, or it was done in time and the reactor will say so
             }
+            let outcomes = names::outcomes(&events);
             let events = events
                 .into_iter()
                 .map(|event| wire::new_event(event, due.due))
@@ -130,7 +146,12 @@ impl Timer {
                 traceparent: None,
             };
             match self.ledger.append(append).await {
-                Ok(_) => return Ok(()),
+                Ok(appended) => {
+                    if !appended.already {
+                        names::count(&outcomes);
+                    }
+                    return Ok(());
+                }
                 Err(error) if error.is_overtaken() => overtaken = Some(error),
                 Err(error) => return Err(error.into()),
             }

@@ -159,7 +159,11 @@ impl Decider for Obligations {
             Command::Follow(note) => {
                 let mut events = state.ended_by(&note);
                 for debt in table::opens(&note.fact, note.facts.level) {
-                    events.extend(state.open(&note, debt)?);
+                    // A dialogue or letter that is owed stays owed by the same time, however often the case comes back to the office.
+                    let once = matches!(debt.0, What::Dialogue | What::Letter);
+                    if !once || !state.owes(debt.0) {
+                        events.extend(state.open(&note, debt)?);
+                    }
                 }
                 Ok(events)
             }
@@ -225,6 +229,12 @@ impl Decider for Obligations {
 }
 
 impl Obligations {
+    fn owes(&self, what: What) -> bool {
+        self.0
+            .values()
+            .any(|o| o.what == what && o.standing != Standing::Ended)
+    }
+
     /// What the fact ends, in the order of what was due first.
     fn ended_by(&self, note: &Note) -> Vec<Event> {
         let mut owed: Vec<(&Uuid, &Obligation)> = self

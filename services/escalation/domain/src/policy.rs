@@ -23,17 +23,23 @@ pub enum What {
     Acceptance,
     /// A unit's result.
     Result,
+    /// Level 4: the dialogue with those who registered.
+    Dialogue,
+    /// Level 5: the letter of thanks.
+    Letter,
 }
 
 impl What {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Review,
         Self::DeskAnswer,
         Self::Opinion,
         Self::DispatchOrder,
         Self::Acceptance,
         Self::Result,
+        Self::Dialogue,
+        Self::Letter,
     ];
 
     /// The stable code.
@@ -46,6 +52,8 @@ impl What {
             Self::DispatchOrder => "dispatch_order",
             Self::Acceptance => "acceptance",
             Self::Result => "result",
+            Self::Dialogue => "dialogue",
+            Self::Letter => "letter",
         }
     }
 

@@ -56,6 +56,15 @@ pub enum Fact {
     GuidanceGiven,
     /// Level 3: the leaders said.
     OpinionGiven,
+    /// Level 4: the dialogue was held.
+    DialogueHeld,
+    /// Level 5: the letter of thanks was sent.
+    LetterSent,
+    /// A closed case goes on, by this office.
+    CaseReopened {
+        /// Whose dialogue or letter is owed anew.
+        office: Office,
+    },
     /// Nothing is owed any more.
     CaseClosed,
 }
@@ -72,11 +81,13 @@ pub enum End {
 /// Does `fact` end an obligation for `what` that belongs to dispatch `of` (0: to none)?
 #[must_use]
 pub fn end(what: What, of: u32, fact: &Fact) -> Option<End> {
-    use What::{Acceptance, DeskAnswer, DispatchOrder, Opinion, Result, Review};
+    use What::{Acceptance, DeskAnswer, Dialogue, DispatchOrder, Letter, Opinion, Result, Review};
     match (fact, what) {
         (Fact::ReviewDecided, Review)
         | (Fact::GuidanceGiven, DeskAnswer)
         | (Fact::OpinionGiven, Opinion)
+        | (Fact::DialogueHeld, Dialogue)
+        | (Fact::LetterSent, Letter)
         | (Fact::CaseDispatched { .. }, DispatchOrder | Opinion) => Some(End::Met),
 
         (Fact::CaseAccepted { revision }, Acceptance) if *revision == of => Some(End::Met),
@@ -106,7 +117,10 @@ pub fn end(what: What, of: u32, fact: &Fact) -> Option<End> {
             | Fact::CaseReturned { .. }
             | Fact::ResultReported { .. }
             | Fact::GuidanceGiven
-            | Fact::OpinionGiven,
+            | Fact::OpinionGiven
+            | Fact::DialogueHeld
+            | Fact::LetterSent
+            | Fact::CaseReopened { .. },
             _,
         ) => None,
     }
@@ -133,8 +147,11 @@ pub(crate) fn opens(fact: &Fact, level: Level) -> Vec<Debt> {
             } else {
                 What::DispatchOrder
             };
-            vec![(what, owner(*office), 0)]
+            std::iter::once((what, owner(*office), 0))
+                .chain(in_the_end(level, *office))
+                .collect()
         }
+        Fact::CaseReopened { office } => in_the_end(level, *office).into_iter().collect(),
         Fact::CaseDispatched { unit, revision } => {
             let unit = format!("unit:{unit}");
             vec![
@@ -158,8 +175,20 @@ pub(crate) fn opens(fact: &Fact, level: Level) -> Vec<Debt> {
         | Fact::ResultReported { .. }
         | Fact::GuidanceGiven
         | Fact::OpinionGiven
+        | Fact::DialogueHeld
+        | Fact::LetterSent
         | Fact::CaseClosed => Vec::new(),
     }
+}
+
+/// What the office owes the citizen itself, whatever the units do: without it a case of level 4 or 5 would go quiet after their result.
+fn in_the_end(level: Level, office: Office) -> Option<Debt> {
+    let what = match level {
+        Level::FOUR => What::Dialogue,
+        Level::FIVE => What::Letter,
+        _ => return None,
+    };
+    Some((what, owner(office), 0))
 }
 
 fn owner(office: Office) -> String {

@@ -210,11 +210,17 @@ fn each_resting_place_owes_what_its_level_asks() {
     );
     assert_eq!(
         at_level(Level::FOUR, Destination::Office, false),
-        [(What::DispatchOrder, "office:vp_tu".to_owned())]
+        [
+            (What::DispatchOrder, "office:vp_tu".to_owned()),
+            (What::Dialogue, "office:vp_tu".to_owned())
+        ]
     );
     assert_eq!(
         at_level(Level::FIVE, Destination::Office, false),
-        [(What::DispatchOrder, "office:vp_tu".to_owned())]
+        [
+            (What::DispatchOrder, "office:vp_tu".to_owned()),
+            (What::Letter, "office:vp_tu".to_owned())
+        ]
     );
     for destination in [
         Destination::Unit,
@@ -334,6 +340,52 @@ fn a_part_done_shows_that_the_unit_took_the_case_on_and_the_rest_is_owed_by_the_
         matches!(missed.as_deref(), Ok([Event::Missed { .. }])),
         "{missed:?}"
     );
+}
+
+#[test]
+fn level_4_owes_its_dialogue_and_level_5_its_letter_until_they_come_and_anew_when_reopened() {
+    let level = |level| CaseFacts { level, ..NORMAL };
+    for (n, what, done) in [
+        (Level::FOUR, What::Dialogue, Fact::DialogueHeld),
+        (Level::FIVE, What::Letter, Fact::LetterSent),
+    ] {
+        let first = after([follow(1, FRIDAY, level(n), routed(Destination::Office))]);
+        let whats: Vec<What> = opened(&first).into_iter().map(|(what, ..)| what).collect();
+        assert_eq!(whats, [What::DispatchOrder, what]);
+        // The unit's result does not end it, and coming back to the office does not start it anew.
+        let on_the_way = [
+            follow(1, FRIDAY, level(n), routed(Destination::Office)),
+            follow(2, FRIDAY, level(n), dispatched(1)),
+            follow(3, FRIDAY, level(n), result(1)),
+        ];
+        the_case(on_the_way.clone())
+            .when(follow(4, FRIDAY, level(n), done))
+            .then(&[Event::Met {
+                obligation: id(1, what),
+                at: at(FRIDAY),
+                late: false,
+            }]);
+        let back = after(on_the_way.clone().into_iter().chain([follow(
+            4,
+            FRIDAY,
+            level(n),
+            routed(Destination::Office),
+        )]));
+        assert_eq!(opened(&back).iter().filter(|(w, ..)| *w == what).count(), 1);
+        let again = after(on_the_way.into_iter().chain([
+            follow(4, FRIDAY, level(n), Fact::CaseClosed),
+            follow(
+                5,
+                FRIDAY,
+                level(n),
+                Fact::CaseReopened {
+                    office: Office::PartyCommittee,
+                },
+            ),
+        ]));
+        let (last, owner, _) = opened(&again).pop().unwrap();
+        assert_eq!((last, owner.as_str()), (what, "office:vp_tu"));
+    }
 }
 
 #[test]
@@ -495,6 +547,11 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         Just(Fact::ReviewDecided),
         Just(Fact::GuidanceGiven),
         Just(Fact::OpinionGiven),
+        Just(Fact::DialogueHeld),
+        Just(Fact::LetterSent),
+        Just(Fact::CaseReopened {
+            office: Office::PeoplesCommittee
+        }),
         Just(Fact::CaseClosed),
         prop::sample::select(Destination::ALL).prop_map(routed),
         revision.clone().prop_map(dispatched),

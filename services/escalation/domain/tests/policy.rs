@@ -30,8 +30,11 @@ fn the_built_in_policy_has_a_deadline_for_every_case_or_says_that_the_law_has_an
                     };
                     let rule = policy.rule(what, &facts, date(2026, 8, 21)).unwrap();
                     assert!(!rule.document.is_empty());
-                    let expected =
-                        *kind == Kind::CrimeReport && matches!(what, What::Acceptance | What::Result);
+                    let expected = *kind == Kind::CrimeReport
+                        && matches!(
+                            what,
+                            What::Acceptance | What::Result | What::Dialogue | What::Letter
+                        );
                     assert_eq!(rule.amount.is_none(), expected, "{what} {facts:?}");
                 }
             }

@@ -1,0 +1,1 @@
+CREATE INDEX obligations_owed ON obligations (standing) WHERE standing IN ('open', 'missed');
