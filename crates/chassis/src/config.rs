@@ -34,6 +34,14 @@ impl Problem {
             what: what.into(),
         }
     }
+
+    /// The same from an error and what caused it, in one line.
+    #[must_use]
+    pub fn of(option: &'static str, error: &dyn std::error::Error) -> Self {
+        let causes = std::iter::successors(Some(error), |error| error.source());
+        let line: Vec<String> = causes.map(ToString::to_string).collect();
+        Self::new(option, line.join(": "))
+    }
 }
 
 /// Where the ledger is and who we are to it.
@@ -59,7 +67,9 @@ impl LedgerAccess {
         }
     }
 
-    fn problems(&self) -> Vec<Problem> {
+    /// Every bad value.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if !self.ledger_url.starts_with("http://") && !self.ledger_url.starts_with("https://") {
             problems.push(Problem::new(
@@ -84,7 +94,9 @@ pub struct BrokerAccess {
 }
 
 impl BrokerAccess {
-    fn problems(&self) -> Vec<Problem> {
+    /// Every bad value.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.nats_url.split(',').any(|url| !url.contains("://")) {
             problems.push(Problem::new("--nats-url", "must be of the form nats://host:port"));
@@ -92,7 +104,7 @@ impl BrokerAccess {
         if let Some(path) = &self.nats_credential
             && let Err(error) = crate::nats::Credential::load(path)
         {
-            problems.push(Problem::new("--nats-credential", error.to_string()));
+            problems.push(Problem::of("--nats-credential", &error));
         }
         problems
     }
@@ -113,7 +125,9 @@ pub struct ListenConfig {
 }
 
 impl ListenConfig {
-    fn problems(&self) -> Vec<Problem> {
+    /// Every bad value.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut address = |option, text: &str| {
             if text.parse::<std::net::SocketAddr>().is_err() {
@@ -130,7 +144,7 @@ impl ListenConfig {
         if let Some(path) = &self.callers
             && let Err(error) = crate::callers::Callers::load(path)
         {
-            problems.push(Problem::new("--callers", error.to_string()));
+            problems.push(Problem::of("--callers", &error));
         }
         problems
     }
@@ -158,6 +172,20 @@ pub struct TelemetryConfig {
     /// File to which logs are appended instead of standard error (made with mode 0600).
     #[arg(long, env = "HOIAM_LOG_FILE")]
     pub log_file: Option<PathBuf>,
+}
+
+impl TelemetryConfig {
+    /// Every bad value.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let bad = self
+            .otlp_endpoint
+            .as_ref()
+            .is_some_and(|endpoint| !endpoint.starts_with("http://") && !endpoint.starts_with("https://"));
+        bad.then(|| Problem::new("--otlp-endpoint", "must begin with http:// or https://"))
+            .into_iter()
+            .collect()
+    }
 }
 
 /// What every service but the ledger is told.
@@ -201,14 +229,7 @@ impl ServiceConfig {
                 "must begin with sqlite: or postgres://",
             ));
         }
-        if let Some(endpoint) = &self.telemetry.otlp_endpoint
-            && !endpoint.starts_with("http")
-        {
-            problems.push(Problem::new(
-                "--otlp-endpoint",
-                "must begin with http:// or https://",
-            ));
-        }
+        problems.extend(self.telemetry.problems());
         problems
     }
 }

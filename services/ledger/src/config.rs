@@ -44,20 +44,23 @@ impl Settings for Config {
                 self.kek.display()
             );
             problems.push(Problem::new("--kek", what));
+        } else if let Err(error) = crate::vault::check_kek_file(&self.kek) {
+            problems.push(Problem::of("--kek", &error));
         }
         if !(1..=1_024).contains(&self.shards) {
             problems.push(Problem::new("--shards", "must be from 1 to 1024"));
         }
-        match &self.listen.callers {
-            None => problems.push(Problem::new(
+        if self.listen.callers.is_none() {
+            problems.push(Problem::new(
                 "--callers",
                 "must name the file of those who may call: without it nobody may",
-            )),
-            Some(path) => {
-                let error = chassis::callers::Callers::load(path).err();
-                problems.extend(error.map(|error| Problem::new("--callers", error.to_string())));
-            }
+            ));
         }
+        problems.extend(self.listen.problems());
+        if !self.no_relay {
+            problems.extend(self.broker.problems());
+        }
+        problems.extend(self.telemetry.problems());
         problems
     }
 

@@ -184,6 +184,9 @@ pub enum StoreError {
     /// The key-encryption key does not fit the key store.
     #[error("a wrapped key does not open: is this the key-encryption key the ledger was created with?")]
     WrongKey,
+    /// The file holds no key.
+    #[error("{0} must hold 32 bytes in hex")]
+    NoKey(String),
     /// The stored bytes are not what the ledger writes.
     #[error("what is stored is damaged: {0}")]
     Damaged(&'static str),

@@ -61,8 +61,9 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let store = Store::open(&engine)
         .await
         .context("the ledger's database cannot be read")?;
+    let used = *store.watch().borrow() > 0;
     let vault = Arc::new(
-        Vault::open(&engine, &config.kek)
+        Vault::open(&engine, &config.kek, used)
             .await
             .context("the vault does not open")?,
     );

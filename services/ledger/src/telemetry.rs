@@ -1,4 +1,4 @@
-//! The names of the ledger's metrics.
+//! The names of the ledger's metrics and spans.
 
 /// Events appended.
 pub(crate) const APPENDED: &str = "hoiam_ledger_appended_events_total";
@@ -14,3 +14,5 @@ pub(crate) const HEAD: &str = "hoiam_ledger_head";
 pub(crate) const LEADING: &str = "hoiam_ledger_leading";
 /// Contents opened, by `purpose`.
 pub(crate) const OPENED: &str = "hoiam_ledger_opened_contents_total";
+/// Span of one request, from its arrival until it is committed or refused.
+pub(crate) const SPAN_STORE: &str = "ledger.store";

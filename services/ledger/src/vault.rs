@@ -39,8 +39,11 @@ pub(crate) enum KeyState {
 /// What opening comes to.
 pub(crate) enum Opened {
     Plaintext(Vec<u8>),
+    /// Its key or its ciphertext was destroyed.
     Erased,
     Nothing,
+    /// It should open and does not: changed bytes, or a key that is gone without having been destroyed.
+    Damaged,
 }
 
 /// A nonce, the ciphertext with its tag, and the hash of both that stands in the Merkle leaf.
@@ -103,6 +106,14 @@ pub fn create_kek_file(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Whether the file holds a key-encryption key that nobody else may read.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_kek_file(path: &Path) -> Result<(), StoreError> {
+    read_kek(path).map(|_| ())
+}
+
 fn read_kek(path: &Path) -> Result<Zeroizing<[u8; 32]>, StoreError> {
     let failed = |source| StoreError::File {
         path: path.display().to_string(),
@@ -119,7 +130,8 @@ fn read_kek(path: &Path) -> Result<Zeroizing<[u8; 32]>, StoreError> {
     let mut text = Zeroizing::new(String::new());
     file.read_to_string(&mut text).map_err(failed)?;
     let mut key = Zeroizing::new([0; 32]);
-    hex::decode_to_slice(text.trim(), key.as_mut_slice()).map_err(|_| StoreError::WrongKey)?;
+    hex::decode_to_slice(text.trim(), key.as_mut_slice())
+        .map_err(|_| StoreError::NoKey(path.display().to_string()))?;
     Ok(key)
 }
 
@@ -140,13 +152,19 @@ impl Vault {
     /// Opens the vault of a migrated ledger.
     ///
     /// # Errors
-    /// When the key file is missing or open to others, or is not the one the key store was made with.
-    pub(crate) async fn open(engine: &Engine, kek_path: &Path) -> Result<Self, StoreError> {
+    /// When the key file is missing or open to others, or is not the one the key store was made with; when the ledger holds events
+    /// (`used`) and the key store nothing.
+    pub(crate) async fn open(engine: &Engine, kek_path: &Path, used: bool) -> Result<Self, StoreError> {
         let key = read_kek(kek_path)?;
         let kek = XChaCha20Poly1305::new(key.as_slice().try_into().map_err(|_| StoreError::WrongKey)?);
         let store = KeyStore::open(engine).await?;
         // The secret also tells whether the key-encryption key is the right one, before anything is accepted.
         const DIGEST: &str = "client-digest";
+        if used && !store.holds(DIGEST).await? {
+            return Err(StoreError::Damaged(
+                "the ledger has events and the key store is empty: put the key store that belongs to it back",
+            ));
+        }
         let fresh = wrap(&kek, DIGEST.as_bytes(), &Zeroizing::new(randomness()?))?;
         let wrapped = store.secret(DIGEST, fresh).await?;
         let digest_key = unwrap(&kek, DIGEST.as_bytes(), &wrapped)?;
@@ -246,7 +264,7 @@ impl Vault {
         })
     }
 
-    /// Opens the sealed part of events, in their order.
+    /// Opens the sealed part of events, in their order. One that does not open says nothing of the others.
     pub(crate) async fn open_all(&self, events: &[SealedEvent]) -> Result<Vec<Opened>, StoreError> {
         let owner = |event: &StoredEvent| event.case_id.unwrap_or(event.stream_id);
         let mut owners: Vec<Uuid> = events
@@ -265,21 +283,20 @@ impl Vault {
                     Opened::Nothing
                 });
             };
-            let Some(KeyState::Key(key)) = keys.get(&owner(&it.event)) else {
-                return Ok(Opened::Erased);
+            let key = match keys.get(&owner(&it.event)) {
+                Some(KeyState::Key(key)) => key,
+                Some(KeyState::Destroyed) => return Ok(Opened::Erased),
+                None => return Ok(Opened::Damaged),
             };
-            let damaged = StoreError::Damaged("sealed content does not open");
             let Ok(nonce) = <[u8; NONCE]>::try_from(nonce.as_slice()) else {
-                return Err(damaged);
+                return Ok(Opened::Damaged);
             };
             let payload = Payload {
                 msg: ciphertext,
                 aad: &envelope::associated_data(&it.event),
             };
-            key.cipher()?
-                .decrypt(&nonce.into(), payload)
-                .map(Opened::Plaintext)
-                .map_err(|_| damaged)
+            let opened = key.cipher()?.decrypt(&nonce.into(), payload);
+            Ok(opened.map_or(Opened::Damaged, Opened::Plaintext))
         };
         events.iter().map(open).collect()
     }

@@ -1,14 +1,17 @@
 //! Appending: one request, or a pipeline of them answered as each is committed.
 
 use chassis::callers::Caller;
+use chassis::telemetry::trace;
 use contracts::grpc::ledger as wire;
 use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
+use tracing::Instrument as _;
 
 use super::Answers;
 use crate::error::Refused;
 use crate::request::{ACCESS, Request};
+use crate::telemetry;
 use crate::writer::WriterHandle;
 
 /// Requests of one pipeline that are under way at once; more wait in the connection, which slows the sender down.
@@ -31,7 +34,14 @@ pub(super) async fn one(
             });
         }
     }
-    writer.append(request).await
+    let span = tracing::info_span!(
+        telemetry::SPAN_STORE,
+        otel.kind = "server",
+        caller = caller.name,
+        "request.id" = %request.id
+    );
+    trace::set_parent(&span, &request.traceparent);
+    writer.append(request).instrument(span).await
 }
 
 /// The same for a pipeline. Requests reach the writer in the order they came.

@@ -78,6 +78,16 @@ impl KeyStore {
         .await
     }
 
+    /// Whether there is a secret of that name.
+    pub(crate) async fn holds(&self, name: &str) -> Result<bool, StoreError> {
+        on!(Pool: &self.pool, pool, Db => {
+            let mut query = QueryBuilder::<Db>::new("SELECT COUNT(*) FROM ");
+            query.push(self.table("secrets")).push(" WHERE name = ").push_bind(name.to_owned());
+            let count: i64 = query.build_query_scalar().fetch_one(pool).await?;
+            Ok(count > 0)
+        })
+    }
+
     /// The secret of that name; stores `fresh` if there is none yet.
     pub(crate) async fn secret(&self, name: &str, fresh: Vec<u8>) -> Result<Vec<u8>, StoreError> {
         self.write(async |conn| {

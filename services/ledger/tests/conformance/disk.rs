@@ -187,3 +187,17 @@ pub(crate) async fn another_key_encryption_key_is_refused_at_the_start(mut world
     world.config.kek = right;
     world.wake().await;
 }
+
+pub(crate) async fn a_ledger_whose_key_store_is_gone_does_not_start(mut world: World) {
+    let mut client = world.client("routing").await;
+    client.append(simple(Uuid::new_v4())).await.unwrap();
+    drop(client);
+    world.stop().await;
+    world
+        .sql_of_keys("DELETE FROM data_keys; DELETE FROM secrets")
+        .await
+        .unwrap();
+    let (life, _ready) = chassis::service::Life::under(&Default::default());
+    let error = ledger::run(world.config.clone(), life).await.unwrap_err();
+    assert!(format!("{error:#}").contains("key store is empty"), "{error:#}");
+}

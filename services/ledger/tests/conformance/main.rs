@@ -62,7 +62,9 @@ on_both_engines! {
         content_opens_for_a_purpose_the_caller_has_and_for_no_other,
         a_person_who_reads_is_on_record_before_they_read,
         content_without_a_case_opens_under_its_streams_own_key,
+        nobody_puts_their_reading_down_to_another,
         a_destroyed_key_erases_what_it_sealed_and_seals_nothing_more,
+        what_is_damaged_is_refused_by_itself_and_never_called_erased,
     ],
     lease => [
         a_lease_is_held_by_one_and_its_fence_guards_the_cursor,
@@ -73,6 +75,7 @@ on_both_engines! {
         a_restart_goes_on_where_it_was,
         a_second_ledger_on_the_same_database_does_not_write,
         another_key_encryption_key_is_refused_at_the_start,
+        a_ledger_whose_key_store_is_gone_does_not_start,
     ],
     crash => [
         a_death_before_the_commit_leaves_nothing_and_the_request_may_be_sent_again,

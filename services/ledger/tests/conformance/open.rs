@@ -182,3 +182,71 @@ pub(crate) async fn a_destroyed_key_erases_what_it_sealed_and_seals_nothing_more
     );
     client.append(simple(case)).await.unwrap();
 }
+
+pub(crate) async fn nobody_puts_their_reading_down_to_another(world: World) {
+    let mut client = world.client("routing").await;
+    client.append(sealed(Uuid::new_v4(), "kín")).await.unwrap();
+    let by = |reader: &str, role: &str| wire::OpenContentRequest {
+        reader: reader.to_owned(),
+        role: role.to_owned(),
+        ..open(wire::Purpose::Inspect, &[1])
+    };
+    let mut auditor = world.client("auditor").await;
+    for another in ["unit:so_xd", "service:routing", "operator:lan"] {
+        let refused = auditor.open_content(by(another, "r")).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::PermissionDenied, "{another}");
+    }
+    auditor
+        .open_content(by("inspector:auditor", "inspector"))
+        .await
+        .unwrap();
+    // A service opens for the unit that asked it.
+    let for_a_unit = wire::OpenContentRequest {
+        purpose: wire::Purpose::Route.into(),
+        ..by("unit:so_xd", "unit")
+    };
+    client.open_content(for_a_unit).await.unwrap();
+    let events = everything(&mut client).await;
+    let readers: Vec<&str> = events[1..].iter().map(|event| event.actor.as_str()).collect();
+    assert_eq!(readers, ["inspector:auditor", "unit:so_xd"]);
+}
+
+pub(crate) async fn what_is_damaged_is_refused_by_itself_and_never_called_erased(mut world: World) {
+    let mut client = world.client("routing").await;
+    for (case, text) in [(0x11, "một"), (0x22, "hai"), (0x33, "ba")] {
+        client.append(sealed(Uuid::from_u128(case), text)).await.unwrap();
+    }
+    world.stop().await;
+    let (cut, change) = if world.postgres.is_some() {
+        (
+            r"DELETE FROM data_keys WHERE owner = '\x00000000000000000000000000000011'",
+            r"ALTER TABLE bodies DISABLE TRIGGER ALL; UPDATE bodies SET sealed = '\x0102' WHERE position = 2",
+        )
+    } else {
+        (
+            "DELETE FROM data_keys WHERE owner = x'00000000000000000000000000000011'",
+            "DROP TRIGGER bodies_refuse_update; UPDATE bodies SET sealed = x'0102' WHERE position = 2",
+        )
+    };
+    world.sql_of_keys(cut).await.unwrap();
+    world.sql(change).await.unwrap();
+    world.wake().await;
+    let mut client = world.client("routing").await;
+    let reply = client
+        .open_content(open(wire::Purpose::Route, &[1, 2, 3]))
+        .await
+        .unwrap()
+        .into_inner();
+    let outcomes = outcomes(reply);
+    assert!(
+        matches!(&outcomes[0], (1, Outcome::Refused(_))),
+        "{:?}",
+        outcomes[0]
+    );
+    assert!(
+        matches!(&outcomes[1], (2, Outcome::Refused(_))),
+        "{:?}",
+        outcomes[1]
+    );
+    assert_eq!(outcomes[2], (3, Outcome::Plaintext("ba".into())));
+}

@@ -180,6 +180,7 @@ fn everybody() -> CallersFile {
                 true,
             ),
             caller("console", CallerKind::Console, &["directory"], &["handle"], true),
+            caller("auditor", CallerKind::Auditor, &[], &["inspect"], true),
             caller("gateway", CallerKind::Gateway, &["report"], &[], false),
         ],
     }
