@@ -294,6 +294,18 @@ impl System {
             .expect("nats-server runs");
     }
 
+    /// Command lines of processes that still use the data folder.
+    #[must_use]
+    pub fn left_behind(&self) -> Vec<String> {
+        let data = self.data().to_string_lossy().into_owned();
+        let lines = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        lines
+            .filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok())
+            .filter(|line| line.contains(&data))
+            .map(|line| line.replace('\0', " "))
+            .collect()
+    }
+
     /// What `hoiam up` printed.
     #[must_use]
     pub fn log(&self) -> String {

@@ -171,6 +171,21 @@ fn every_entrance_refuses_what_is_no_report_says_why_and_goes_on() {
                 let answer: Value = serde_json::from_str(&text).expect("JSON");
                 assert_eq!(answer["reason"], reason, "{answer}");
             }
+            let mut pigeon = good("bad-11");
+            pigeon["channel"] = "pigeon".into();
+            let response = client
+                .post(format!("{http}/reports"))
+                .json(&pigeon)
+                .send()
+                .await
+                .expect("an answer");
+            assert_eq!(
+                response.status(),
+                400,
+                "an unknown channel is not taken for another"
+            );
+            let answer: Value = response.json().await.expect("JSON");
+            assert_eq!(answer["reason"], "unknown_channel", "{answer}");
             let large = client
                 .post(format!("{http}/reports"))
                 .header("content-type", "application/json")

@@ -103,6 +103,24 @@ fn kill_9_of_nats_alone_and_loss_of_its_folder_rebuild_the_stream_with_the_same_
     let mut system = System::start();
     let file = Feed::write(system.scratch(), "feed", 200);
     let _ = fed_through(&mut system, file.to_str().expect("UTF-8"), |_| {});
+    // A unit whose system has not looked yet.
+    let _ = system
+        .hoiam(&[
+            "submit",
+            "Đường Lê Văn Lương có ổ gà lớn trước số nhà 100",
+            "--json",
+        ])
+        .ok();
+    let before = system.settled();
+    let dispatched = before
+        .of("routing.case_dispatched")
+        .last()
+        .expect("a case is before a unit");
+    let (unit, case) = (
+        dispatched.data["unit"].as_str().expect("a unit").to_owned(),
+        dispatched.case.clone().expect("a case"),
+    );
+    let _ = system.hoiam(&["unit", "add", &unit]).ok();
     let before = system.settled();
 
     // Killed alone: started again by `hoiam up`.
@@ -141,6 +159,41 @@ fn kill_9_of_nats_alone_and_loss_of_its_folder_rebuild_the_stream_with_the_same_
         "the same events with the same numbers, and not one more"
     );
 
+    // The unit finds its cases, though CASES was lost too, and its answer counts once.
+    let shown = wait_for("the unit's cases to be on CASES again", || {
+        let shown = system.hoiam(&["unit", "watch", &unit, "--once", "--json"]);
+        shown.stdout.contains(&case).then_some(shown.stdout)
+    });
+    let notice: Value = shown
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a notice a line"))
+        .find(|notice: &Value| notice["case"] == *case)
+        .expect("the case's notice");
+    assert_eq!(notice["position"], dispatched.position, "{notice}");
+    let reply = [
+        "unit",
+        "reply",
+        &unit,
+        &case,
+        "result",
+        "--text",
+        "Đã vá xong",
+        "--id",
+        "r-1",
+        "--json",
+    ];
+    let first = system.hoiam(&reply).ok().json();
+    assert_eq!(
+        (&first["already"], &system.hoiam(&reply).ok().json()["already"]),
+        (&json!(false), &json!(true))
+    );
+    let answered = system.settled();
+    let results = answered
+        .of("routing.result_reported")
+        .filter(|e| e.case.as_deref() == Some(case.as_str()));
+    assert_eq!(results.count(), 1);
+    let before = answered;
+
     // And life goes on.
     let answer = system
         .hoiam(&["submit", "Cây ngã chắn đường Pasteur, phường Sài Gòn", "--json"])
@@ -154,7 +207,7 @@ fn kill_9_of_nats_alone_and_loss_of_its_folder_rebuild_the_stream_with_the_same_
     );
     let last = system.settled();
     last.assert_dense();
-    assert_eq!(last.count("report.report_received"), 201);
+    assert_eq!(last.count("report.report_received"), 202);
 }
 
 #[test]

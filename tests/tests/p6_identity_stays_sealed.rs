@@ -265,16 +265,56 @@ fn marked_names_and_numbers_are_found_in_no_event_subject_log_error_or_file() {
         "the unit itself does read it: {opened:?}"
     );
     let _ = say(system.hoiam(&["unit", "reply", &unit, &hole, "result", "--text", result])).ok();
+    // Another case goes to the same unit, which returns it with a reason in words.
+    let again = say(system.hoiam(&[
+        "submit",
+        &text("Ổ gà lớn làm xe té ở chỗ khác"),
+        "--channel",
+        "sms",
+        "--json",
+    ]))
+    .ok()
+    .json();
+    let again = code(&again);
+    wait_for("the second dispatch", || {
+        let story = hoiam_tests::Story::parse(&system.hoiam(&["replay", "--case", &again, "--json"]).stdout);
+        story
+            .of("routing.case_dispatched")
+            .next()
+            .map(|e| assert_eq!(e.data["unit"].as_str(), Some(&*unit)))
+    });
     let _ = say(system.hoiam(&[
-        "unit", "reply", &unit, &question, "return", "--code", "not_ours", "--text", reason,
-    ]));
+        "unit", "reply", &unit, &again, "return", "--code", "not_ours", "--text", reason,
+    ]))
+    .ok();
     wait_for("the question to wait at the desk", || {
         let story =
             hoiam_tests::Story::parse(&system.hoiam(&["replay", "--case", &question, "--json"]).stdout);
         (story.count("routing.case_routed") + story.count("classification.review_requested") > 0)
             .then_some(())
     });
-    let _ = say(system.hoiam(&["desk", "answer", &question, guidance]));
+    let story = hoiam_tests::Story::parse(&system.hoiam(&["replay", "--case", &question, "--json"]).stdout);
+    if story.count("classification.review_requested") > 0 {
+        let _ = say(system.hoiam(&[
+            "desk",
+            "review",
+            "decide",
+            &question,
+            "--topic",
+            "procedures",
+            "--kind",
+            "question",
+            "--level",
+            "1",
+        ]))
+        .ok();
+        wait_for("the question at the desk", || {
+            let story =
+                hoiam_tests::Story::parse(&system.hoiam(&["replay", "--case", &question, "--json"]).stdout);
+            (story.count("routing.case_routed") > 0).then_some(())
+        });
+    }
+    let _ = say(system.hoiam(&["desk", "answer", &question, guidance])).ok();
 
     let story = system.settled();
     for event in &story.0 {
@@ -283,6 +323,24 @@ fn marked_names_and_numbers_are_found_in_no_event_subject_log_error_or_file() {
     let _ = say(system.hoiam(&["case", &hole]));
     let _ = say(system.hoiam(&["doctor", "--verbose"]));
     printed_more(&printed, &system.log());
+    // What a collector of metrics and a citizen with the code get to see.
+    let addresses = system.addresses();
+    client.block_on(async {
+        let services = addresses["http"]
+            .as_object()
+            .expect("a map")
+            .values()
+            .map(|a| format!("{}/metrics", a.as_str().expect("an address")));
+        let pages = [format!(
+            "{}/track/{hole}",
+            addresses["console"].as_str().expect("an address")
+        )];
+        for url in services.chain(pages) {
+            let response = reqwest::get(&url).await.unwrap_or_else(|e| panic!("{url}: {e}"));
+            assert!(response.status().is_success(), "{url}: {}", response.status());
+            printed_more(&printed, &response.text().await.expect("a body"));
+        }
+    });
 
     let needles: Vec<_> = MARKS.iter().flat_map(|m| spellings(m)).collect();
     let mut found = search(

@@ -6,6 +6,8 @@ use kernel::taxonomy::Channel;
 pub(crate) const REPORTS: &str = "hoiam_intake_reports_total";
 /// Messages of INBOX that could not be handled and were parked.
 pub(crate) const PARKED: &str = "hoiam_intake_parked_total";
+/// Requests over HTTP that were sent away because too many came at once.
+pub(crate) const SENT_AWAY: &str = "hoiam_intake_http_sent_away_total";
 /// Messages of INBOX under way, by `lane`.
 pub(crate) const UNDER_WAY: &str = "hoiam_intake_under_way";
 /// Span of one thing that came in.

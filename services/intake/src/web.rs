@@ -3,13 +3,15 @@
 mod words;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
@@ -19,6 +21,7 @@ use intake_domain::{Reason, Submission};
 use kernel::taxonomy::Channel;
 use kernel::{Actor, Instant};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::Instrument;
 
@@ -26,6 +29,20 @@ use crate::error::NotTaken;
 use crate::handle::{Desk, Entrance, Receipt};
 use crate::{names, parse};
 use words::{EN, VI, Words};
+
+/// Reports read and put on record at a time; a flood beyond them waits and is then sent away, and the gateways' lanes go on.
+const AT_A_TIME: usize = 256;
+/// How long one waits for its turn.
+const TURN: Duration = Duration::from_secs(3);
+/// How long a body may take, so that no dripping connection holds a place.
+const BODY: Duration = Duration::from_secs(10);
+
+/// The desk, and who may stand at it.
+#[derive(Clone)]
+struct Door {
+    desk: Arc<Desk>,
+    places: Arc<Semaphore>,
+}
 
 /// `GET /` the form; `POST /reports` from the form (answered by a page) or as JSON (answered by `ReceiptOut`).
 pub(crate) fn router(desk: Arc<Desk>) -> Router {
@@ -43,7 +60,10 @@ pub(crate) fn router(desk: Arc<Desk>) -> Router {
         .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(REFERRER_POLICY, "no-referrer"))
         .layer(header(CACHE_CONTROL, "no-store"))
-        .with_state(desk)
+        .with_state(Door {
+            desk,
+            places: Arc::new(Semaphore::new(AT_A_TIME)),
+        })
 }
 
 /// What the form sends. May hold personal data.
@@ -75,6 +95,14 @@ struct ReceiptPage<'a> {
     at: String,
 }
 
+/// In both languages: which one was chosen stands in the body, which was not read.
+#[derive(Template)]
+#[template(path = "crowded.html")]
+struct CrowdedPage {
+    t: &'static Words,
+    en: &'static Words,
+}
+
 #[derive(Deserialize)]
 struct Switch {
     lang: Option<String>,
@@ -95,7 +123,7 @@ async fn form(Query(switch): Query<Switch>) -> Response {
     )
 }
 
-async fn report(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Body) -> Response {
+async fn report(State(Door { desk, places }): State<Door>, headers: HeaderMap, body: Body) -> Response {
     let span = tracing::info_span!(names::SPAN_RECEIVE, otel.kind = "server", lane = "http");
     let traceparent = headers
         .get("traceparent")
@@ -114,7 +142,12 @@ async fn report(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Body) -
         .trim()
         .to_ascii_lowercase();
     let answer = async {
-        match (read(body).await, media.as_str()) {
+        let Ok(Ok(_place)) = tokio::time::timeout(TURN, places.acquire()).await else {
+            metrics::counter!(names::SENT_AWAY).increment(1);
+            return crowded(&media);
+        };
+        let read = tokio::time::timeout(BODY, read(body)).await;
+        match (read.unwrap_or(Err(Unread::BrokeOff)), media.as_str()) {
             (Ok(body), "application/json") => from_program(&desk, &body).await,
             (Ok(body), "application/x-www-form-urlencoded") => from_person(&desk, &body).await,
             (Ok(_), _) => {
@@ -174,8 +207,13 @@ async fn from_program(desk: &Desk, body: &[u8]) -> Response {
         Err(unreadable) => return refused_json(&NotTaken::Refused(unreadable.refused)),
     };
     let id = report.id.clone();
+    // A program may say for which channel it speaks; what it says is checked, never replaced.
+    let channel = report
+        .channel
+        .clone()
+        .unwrap_or_else(|| Channel::Web.code().to_owned());
     match desk
-        .receive_soon(&entrance(), parse::submission(Channel::Web.code(), report))
+        .receive_soon(&entrance(), parse::submission(&channel, report))
         .await
     {
         Ok(receipt) => axum::Json(receipt.to_wire(id)).into_response(),
@@ -300,6 +338,20 @@ fn page(status: StatusCode, page: &impl Template) -> Response {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// Nothing was read: what was typed is still in the browser, one step back.
+fn crowded(media: &str) -> Response {
+    let mut response = if media == "application/json" {
+        let detail = "Too many reports come at once; send it again in a moment with the same id.";
+        refusal(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+    } else {
+        page(StatusCode::SERVICE_UNAVAILABLE, &CrowdedPage { t: &VI, en: &EN })
+    };
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    response
 }
 
 fn refused_json(not_taken: &NotTaken) -> Response {

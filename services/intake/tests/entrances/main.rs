@@ -16,6 +16,8 @@ use contracts::sealed::ReportContent;
 use contracts::wire::ReceiptOut;
 use house::{House, receipt, refusal, report, report_with};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tonic::{Code, Request};
 
 /// Typed by a person in these tests; must be in no event's `data`.
@@ -275,6 +277,43 @@ async fn the_web_form_gives_a_tracking_code_and_pressing_twice_gives_the_same() 
         page.contains("Chưa có nội dung") && page.contains(MARKED),
         "what was typed is not lost"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_over_http_is_sent_away_and_the_gateways_go_on() {
+    let mut house = House::start().await;
+    let http = reqwest::Client::new();
+    let post = async || {
+        let form = [("id", "f-1"), ("text", "Ngập nước")];
+        let reply = http
+            .post(house.http("/reports"))
+            .form(&form)
+            .send()
+            .await
+            .unwrap();
+        (
+            reply.status().as_u16(),
+            reply.headers().contains_key("retry-after"),
+        )
+    };
+    // As many connections as there are places, each of which begins a report and says no more.
+    let head = "POST /reports HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 9\r\n\r\n";
+    let mut crowd = Vec::new();
+    for _ in 0..300 {
+        let mut one = TcpStream::connect(house.running.http.unwrap()).await.unwrap();
+        one.write_all(head.as_bytes()).await.unwrap();
+        crowd.push(one);
+    }
+    assert_eq!(post().await, (503, true));
+    assert_eq!(
+        http.get(house.http("/")).send().await.unwrap().status(),
+        200,
+        "the form itself is there"
+    );
+    drop(crowd);
+    assert_eq!(post().await, (200, false));
+    house.publish("in.sms.gw1", report("m-1", "Rác ứ đọng")).await;
+    assert!(matches!(house.next_out().await.1, ReceiptOut::Receipt { .. }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,39 @@
+//! A stop at any moment of the start is clean: nothing stays behind, and the next start works.
+
+use hoiam_tests::System;
+use hoiam_tests::system::wait_for;
+
+#[test]
+fn told_to_stop_while_it_starts_hoiam_up_ends_cleanly_and_leaves_no_nats_server_behind() {
+    // From the earliest moments to the last before it is ready; each leaves its files for the next.
+    let mut system = System::prepared(None);
+    for file in [
+        "lock",
+        "nats/nats.conf",
+        "nats/nats.pid",
+        "db/ledger.db",
+        "db/routing.db",
+    ] {
+        for stale in ["nats/nats.pid", "nats/nats.conf", "db/routing.db"] {
+            let _ = std::fs::remove_file(system.data().join(stale));
+        }
+        system.spawn(&[]);
+        wait_for(file, || system.data().join(file).exists().then_some(()));
+        assert_eq!(
+            system.stop(),
+            0,
+            "stopped when {file} was there: {}",
+            system.log()
+        );
+        assert_eq!(
+            system.left_behind(),
+            Vec::<String>::new(),
+            "stopped when {file} was there"
+        );
+    }
+    system.up(&[]);
+    let _ = system.hoiam(&["submit", "Cống tắc ở hẻm 47 Quốc Hương"]).ok();
+    assert_eq!(system.hoiam(&["doctor"]).code, 0);
+    assert_eq!(system.stop(), 0);
+    assert_eq!(system.left_behind(), Vec::<String>::new());
+}
