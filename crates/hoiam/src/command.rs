@@ -9,6 +9,8 @@ mod gateway;
 mod init;
 mod ledger;
 mod outbox;
+mod parked;
+mod person;
 mod replay;
 mod submit;
 mod totals;
@@ -39,7 +41,8 @@ pub(crate) struct Data {
 #[command(
     name = "hoiam",
     version,
-    about = "Hồi Âm: the answer that comes back. Runs the whole system on one machine, and looks into it."
+    about = "Hồi Âm: the answer that comes back. Runs the whole system on one machine, and looks into it.",
+    after_help = "Examples:\n  hoiam up\n  hoiam submit \"Đường Lê Văn Lương có ổ gà lớn\" --channel sms --phone 0900000011\n  hoiam doctor"
 )]
 struct Cli {
     #[command(flatten)]
@@ -66,12 +69,16 @@ enum Command {
     Totals(totals::Arguments),
     /// Act for people: answer, opinion, order, review, reopen …
     Desk(desk::Arguments),
+    /// The people who may sign in to the console.
+    Person(person::Arguments),
     /// A unit's own system: add one, watch what is put before it, answer.
     Unit(unit::Arguments),
     /// The gateways through which channels hand in.
     Gateway(gateway::Arguments),
     /// Messages to citizens that the file transport took.
     Outbox(outbox::Arguments),
+    /// What no service could handle: look at it, settle it.
+    Parked(parked::Arguments),
     /// Is everything well, and if not, what to do.
     Doctor(doctor::Arguments),
     /// The record itself.
@@ -83,7 +90,10 @@ enum Command {
 /// Parses the arguments and runs the command. An error is one line on standard error and a code other than 0.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -105,6 +115,48 @@ pub fn run() -> ExitCode {
     code
 }
 
+/// What was typed is no command: one line and the code 2. Help and version are no errors.
+fn misused(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // Nobody to tell it to is no reason to fail.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+    } else {
+        output::note(format!("hoiam: {}", told(error)));
+    }
+    ExitCode::from(2)
+}
+
+/// What clap says in a paragraph, on one line.
+fn told(error: &clap::Error) -> String {
+    let rendered = error.render().to_string();
+    let said = rendered.split("\n\nUsage:").next().unwrap_or_default();
+    let said = said.split("\n\nFor more information").next().unwrap_or_default();
+    let mut line = said
+        .trim()
+        .trim_start_matches("error: ")
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty())
+        .fold(String::new(), |mut line, part| {
+            if !line.is_empty() {
+                line.push_str(if line.ends_with(':') || line.ends_with(',') {
+                    " "
+                } else {
+                    "; "
+                });
+            }
+            line.push_str(part);
+            line
+        });
+    line.push_str("; see `hoiam --help`");
+    line
+}
+
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let data = cli.data.data;
     let done = |()| ExitCode::SUCCESS;
@@ -117,9 +169,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Replay(arguments) => replay::run(&data, &arguments).await.map(done),
         Command::Totals(arguments) => totals::run(&data, &arguments).await.map(done),
         Command::Desk(arguments) => Box::pin(desk::run(&data, arguments)).await.map(done),
+        Command::Person(arguments) => person::run(&data, arguments).await.map(done),
         Command::Unit(arguments) => unit::run(&data, arguments).await.map(done),
         Command::Gateway(arguments) => gateway::run(&data, arguments).await.map(done),
         Command::Outbox(arguments) => outbox::run(&data, &arguments).await.map(done),
+        Command::Parked(arguments) => parked::run(&data, arguments).await.map(done),
         Command::Doctor(arguments) => doctor::run(&data, &arguments).await,
         Command::Ledger(arguments) => ledger::run(&data, &arguments).await.map(done),
         Command::Bench(arguments) => Box::pin(bench::run(arguments)).await.map(done),
@@ -160,17 +214,31 @@ mod tests {
                 .get_after_help()
                 .map(ToString::to_string)
                 .unwrap_or_default();
-            if command.get_subcommands().next().is_none() {
-                assert!(help.contains("Example"), "{path} shows no example");
-            }
+            assert!(help.contains("Example"), "{path} shows no example");
             for sub in command.get_subcommands() {
                 check(sub, &format!("{path} {}", sub.get_name()));
             }
         }
         let command = Cli::command();
         command.clone().debug_assert();
-        for sub in command.get_subcommands() {
-            check(sub, &format!("hoiam {}", sub.get_name()));
+        check(&command, "hoiam");
+    }
+
+    #[test]
+    fn what_is_mistyped_is_told_on_one_line_that_says_what_was_wrong() {
+        for (typed, said) in [
+            (&["hoiam", "totls"][..], "unrecognized subcommand 'totls'"),
+            (&["hoiam", "submit"], "<TEXT>"),
+            (&["hoiam", "submit", "x", "--channel", "fax"], "'fax'"),
+            (&["hoiam", "bench", "pipeline", "--reports", "0"], "'0'"),
+            (&["hoiam", "parked", "settle", "3"], "--reason"),
+        ] {
+            let Err(error) = Cli::try_parse_from(typed) else {
+                panic!("{typed:?} was taken")
+            };
+            let line = told(&error);
+            assert!(line.contains(said), "{line}");
+            assert!(!line.contains('\n') && !line.contains("Usage"), "{line}");
         }
     }
 

@@ -193,6 +193,12 @@ impl DataFolder {
         self.root.join("log").join("hoiam.log")
     }
 
+    /// What was parked and settled by a person, one JSON object a line.
+    #[must_use]
+    pub fn settled(&self) -> PathBuf {
+        self.root.join("log").join("settled.jsonl")
+    }
+
     /// What runs and where; there while something runs.
     #[must_use]
     pub fn run_info(&self) -> PathBuf {

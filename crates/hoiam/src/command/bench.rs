@@ -19,6 +19,7 @@ use load::Measured;
 use process::Usage;
 
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  hoiam bench pipeline --reports 5000 --json")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Bench,
@@ -34,7 +35,7 @@ enum Bench {
 #[derive(clap::Args)]
 struct Pipeline {
     /// So many reports in each run.
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, default_value_t = 2_000, value_parser = some)]
     reports: usize,
     /// The ledger's database; SQLite in a temporary folder when none is named.
     #[arg(long, hide_env_values = true)]
@@ -45,6 +46,13 @@ struct Pipeline {
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
+}
+
+fn some(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a whole number of at least 1 is needed".to_owned()),
+        Ok(reports) => Ok(reports),
+    }
 }
 
 /// One line of results.

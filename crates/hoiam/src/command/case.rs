@@ -27,7 +27,7 @@ const QUIET: i64 = Instant::SECOND / 2;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  hoiam case HA-7K3MX-9QP4T-C\n  hoiam case HA-7K3MX-9QP4T-C --lang en")]
+#[command(after_help = "Example:\n  hoiam case HA-7K3MX-9QP4T-5\n  hoiam case HA-7K3MX-9QP4T-5 --lang en")]
 pub(crate) struct Arguments {
     /// Its tracking code or id.
     case: String,

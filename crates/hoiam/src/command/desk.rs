@@ -13,6 +13,7 @@ use crate::connect::{Authorised, System, actor, refusal};
 use crate::output;
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  hoiam desk review list\n  hoiam desk order HA-7K3MX-9QP4T-5 so_xd")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -31,11 +32,11 @@ pub(crate) struct Arguments {
 enum Command {
     /// Level 1: the operator's guidance to the citizen.
     #[command(
-        after_help = "Example:\n  hoiam desk answer HA-7K3MX-9QP4T-C \"Mời ông bà đến công an phường nơi ở\""
+        after_help = "Example:\n  hoiam desk answer HA-7K3MX-9QP4T-5 \"Mời ông bà đến công an phường nơi ở\""
     )]
     Answer { case: String, text: String },
     /// Level 3: the leaders' opinion on the submission.
-    #[command(after_help = "Example:\n  hoiam desk opinion HA-7K3MX-9QP4T-C agree")]
+    #[command(after_help = "Example:\n  hoiam desk opinion HA-7K3MX-9QP4T-5 agree")]
     Opinion {
         case: String,
         #[arg(value_parser = ["agree", "decline"])]
@@ -45,17 +46,17 @@ enum Command {
         text: String,
     },
     /// Levels 4 and 5, and a case that came back: the office's order to put it before a unit.
-    #[command(after_help = "Example:\n  hoiam desk order HA-7K3MX-9QP4T-C so_xd")]
+    #[command(after_help = "Example:\n  hoiam desk order HA-7K3MX-9QP4T-5 so_xd")]
     Order { case: String, unit: String },
     /// Level 4: the dialogue was held; the words are its minutes.
-    #[command(after_help = "Example:\n  hoiam desk dialogue HA-7K3MX-9QP4T-C \"Đã đối thoại ngày 20/11 …\"")]
+    #[command(after_help = "Example:\n  hoiam desk dialogue HA-7K3MX-9QP4T-5 \"Đã đối thoại ngày 20/11 …\"")]
     Dialogue { case: String, text: String },
     /// Level 5: the letter of thanks.
-    #[command(after_help = "Example:\n  hoiam desk letter HA-7K3MX-9QP4T-C \"Thành phố cảm ơn ông bà …\"")]
+    #[command(after_help = "Example:\n  hoiam desk letter HA-7K3MX-9QP4T-5 \"Thành phố cảm ơn ông bà …\"")]
     Letter { case: String, text: String },
     /// A closed case goes on.
     #[command(
-        after_help = "Example:\n  hoiam desk reopen HA-7K3MX-9QP4T-C not_fixed --text \"Vẫn còn ngập\""
+        after_help = "Example:\n  hoiam desk reopen HA-7K3MX-9QP4T-5 not_fixed --text \"Vẫn còn ngập\""
     )]
     Reopen {
         case: String,

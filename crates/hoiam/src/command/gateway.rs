@@ -11,6 +11,7 @@ use crate::output;
 use crate::up::members;
 
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  hoiam gateway add sms-1")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -16,6 +16,7 @@ use crate::connect::System;
 use crate::output;
 
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  hoiam ledger verify")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,

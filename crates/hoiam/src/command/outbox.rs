@@ -10,6 +10,9 @@ use crate::data::DataFolder;
 use crate::output;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  hoiam outbox list\n  hoiam outbox show 5b8e4e1c-0e0f-5f3a-9d43-2f8c0a6f1d11"
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

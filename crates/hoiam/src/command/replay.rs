@@ -13,7 +13,7 @@ use crate::output;
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  hoiam replay --type routing.case_dispatched\n  hoiam replay --case HA-7K3MX-9QP4T-C --json\n  hoiam replay --follow"
+    after_help = "Examples:\n  hoiam replay --type routing.case_dispatched\n  hoiam replay --case HA-7K3MX-9QP4T-5 --json\n  hoiam replay --follow"
 )]
 pub(crate) struct Arguments {
     /// First position.

@@ -19,6 +19,7 @@ use crate::output;
 use crate::up::members;
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  hoiam unit add so_xd\n  hoiam unit cases so_xd")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -52,7 +53,7 @@ enum Command {
     },
     /// Answer for a unit: open, accept, return, progress, result.
     #[command(
-        after_help = "Examples:\n  hoiam unit reply so_xd HA-7K3MX-9QP4T-C accept\n  hoiam unit reply so_xd HA-7K3MX-9QP4T-C result --text \"Đã vá xong ổ gà\""
+        after_help = "Examples:\n  hoiam unit reply so_xd HA-7K3MX-9QP4T-5 accept\n  hoiam unit reply so_xd HA-7K3MX-9QP4T-5 result --text \"Đã vá xong ổ gà\""
     )]
     Reply(Reply),
 }

@@ -13,6 +13,9 @@ use crate::connect::{Authorised, refusal};
 use crate::output;
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  hoiam desk review\n  hoiam desk review decide HA-7K3MX-9QP4T-5 --topic corruption --kind denunciation --level 4"
+)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -25,7 +28,7 @@ enum Command {
     List,
     /// Decide; what is not given stays as suggested.
     #[command(
-        after_help = "Example:\n  hoiam desk review decide HA-7K3MX-9QP4T-C --topic corruption --kind denunciation --level 4"
+        after_help = "Example:\n  hoiam desk review decide HA-7K3MX-9QP4T-5 --topic corruption --kind denunciation --level 4"
     )]
     Decide(Decide),
 }

@@ -2,18 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
 use chassis::ledger::{Filter, LedgerClient, Range};
 use chassis::nats::Nats;
 use contracts::events::report::ReportRefused;
-use contracts::subjects;
 use futures::StreamExt;
-use serde_json::Value;
 
 use super::report::Report;
-
-/// So many parked messages are looked at.
-const MOST: u64 = 1_000;
 
 /// Refusals are no fault of ours, but somebody's gateway may be broken.
 pub(super) async fn refused(ledger: &LedgerClient, report: &mut Report) -> anyhow::Result<()> {
@@ -40,55 +34,34 @@ pub(super) async fn refused(ledger: &LedgerClient, report: &mut Report) -> anyho
 
 /// What a consumer could not handle waits for a person.
 pub(super) async fn parked(nats: &Nats, verbose: bool, report: &mut Report) -> anyhow::Result<()> {
-    let Some(state) = nats.stream_state(subjects::PARK).await? else {
-        report.wrong(
-            "parked",
-            "there is no stream PARK",
-            "the relay makes it as soon as the broker is well",
-        );
-        return Ok(());
-    };
+    let waiting = crate::command::parked::waiting(nats).await?;
     let mut by_reason: BTreeMap<String, u64> = BTreeMap::new();
     let mut lines = Vec::new();
-    if state.messages > 0 {
-        let stream = nats
-            .jetstream()
-            .get_stream(subjects::PARK)
-            .await
-            .context("the stream cannot be read")?;
-        for sequence in (state.first..=state.last)
-            .rev()
-            .take(usize::try_from(MOST).unwrap_or(usize::MAX))
-        {
-            // Settled in the meantime.
-            let Ok(message) = stream.get_raw_message(sequence).await else {
-                continue;
-            };
-            let facts: Value = serde_json::from_slice(&message.payload).unwrap_or_default();
-            let consumer = message
-                .subject
-                .split_once('.')
-                .map_or("?", |(_, consumer)| consumer)
-                .to_owned();
-            let reason = facts["reason"].as_str().unwrap_or("unreadable");
-            *by_reason.entry(format!("{consumer}: {reason}")).or_default() += 1;
-            lines.push(format!(
-                "{consumer}: {reason}, position {}, {}, case {}",
-                facts["position"], facts["kind"], facts["case"]
-            ));
-        }
+    for (number, parked) in &waiting {
+        let Some(parked) = parked else {
+            *by_reason.entry("unreadable".to_owned()).or_default() += 1;
+            continue;
+        };
+        let (consumer, reason) = (&parked.consumer, &parked.reason);
+        *by_reason.entry(format!("{consumer}: {reason}")).or_default() += 1;
+        lines.push(format!(
+            "number {number}, {consumer}: {reason}, position {}, {}, case {}",
+            parked.position,
+            parked.kind,
+            parked.case.map_or_else(|| "–".to_owned(), |c| c.to_string())
+        ));
     }
     if by_reason.is_empty() {
         report.well("parked", "nothing");
     } else {
-        let mut says = format!("{} could not be handled: {}", state.messages, listed(&by_reason));
+        let mut says = format!("{} could not be handled: {}", waiting.len(), listed(&by_reason));
         if verbose {
             for line in lines {
                 says.push_str("\n    ");
                 says.push_str(&line);
             }
         }
-        report.wrong("parked", says, "find out why with the positions (`hoiam doctor --verbose`, `hoiam replay --from N --to N`); the events themselves are on record");
+        report.wrong("parked", says, "look at each (`hoiam parked`, `hoiam replay --from N --to N`), do what it would have done, and say so: `hoiam parked settle NUMBER --reason CODE`; the events themselves are on record");
     }
     report.parked(by_reason);
     Ok(())
