@@ -292,7 +292,7 @@ mod tests {
     use super::*;
 
     const ABOUT: About<'_> = About {
-        code: "HA-7K3MX-9QP4T-C",
+        code: "HA-7K3MX-9QP4T-5",
         unit: Some(Unit {
             vi: "Sở Xây dựng",
             en: "Department of Construction",
@@ -317,14 +317,14 @@ mod tests {
         assert_eq!(template, "result.vi.2");
         assert_eq!(
             message.body,
-            "[Hồi Âm] Sở Xây dựng trả lời phản ánh HA-7K3MX-9QP4T-C (đã giải quyết): Đã vá ổ gà ngày 24/3. Nếu chưa thỏa đáng, Quý vị có thể \
+            "[Hồi Âm] Sở Xây dựng trả lời phản ánh HA-7K3MX-9QP4T-5 (đã giải quyết): Đã vá ổ gà ngày 24/3. Nếu chưa thỏa đáng, Quý vị có thể \
              đề nghị mở lại hồ sơ theo mã này."
         );
         let (template, message) = compose(What::Result, &sms(), true, &About { words: "", ..ABOUT });
         assert_eq!(template, "result.en.2");
         assert!(
             message.body.starts_with(
-                "[Hồi Âm] The Department of Construction answers your report HA-7K3MX-9QP4T-C (done). If"
+                "[Hồi Âm] The Department of Construction answers your report HA-7K3MX-9QP4T-5 (done). If"
             ),
             "{}",
             message.body
@@ -341,7 +341,7 @@ mod tests {
         let body = |what, english, about: &About<'_>| compose(what, &sms(), english, about).1.body;
         assert_eq!(
             body(What::Progress, false, &promised),
-            "[Hồi Âm] Sở Xây dựng báo tiến độ giải quyết phản ánh HA-7K3MX-9QP4T-C: Đang chờ vật tư. Dự kiến hoàn thành ngày 05/12/2026."
+            "[Hồi Âm] Sở Xây dựng báo tiến độ giải quyết phản ánh HA-7K3MX-9QP4T-5: Đang chờ vật tư. Dự kiến hoàn thành ngày 05/12/2026."
         );
         assert!(
             body(What::Progress, true, &promised).ends_with("The result is promised for 5 December 2026.")

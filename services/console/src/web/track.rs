@@ -50,8 +50,8 @@ pub(super) async fn look_up(
         Ok(code) => Ok(Redirect::to(&format!("/track/{code}")).into_response()),
         Err(BadCode::Shape) => {
             let problem = lang.t(
-                "Mã tra cứu có dạng HA-7K3MX-9QP4T-C.",
-                "A tracking code looks like HA-7K3MX-9QP4T-C.",
+                "Mã tra cứu có dạng HA-7K3MX-9QP4T-5.",
+                "A tracking code looks like HA-7K3MX-9QP4T-5.",
             );
             page(
                 &visitor,
