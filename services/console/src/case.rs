@@ -232,6 +232,7 @@ impl CaseRow {
         self.kind = Some(finding.kind);
         self.urgency = Some(finding.urgency);
         self.level = Some(finding.level.get());
+        self.complete = finding.complete;
     }
 
     fn routed(&mut self, event: &Recorded) {
@@ -255,8 +256,13 @@ impl CaseRow {
             self.state = State::Accepted;
         } else if read::<routing::CaseReturned>(event).is_some() {
             self.state = State::WithOffice;
-        } else if read::<routing::ResultReported>(event).is_some() {
-            self.state = State::Answered;
+        } else if let Some(e) = read::<routing::ResultReported>(event) {
+            // A part done is no answer: the unit goes on with the rest.
+            self.state = if e.outcome.as_str() == "partly_done" {
+                State::Accepted
+            } else {
+                State::Answered
+            };
         } else if read::<feedback::CaseClosed>(event).is_some() {
             self.state = State::Closed;
         } else if read::<feedback::CaseReopened>(event).is_some() {

@@ -61,6 +61,12 @@ const WORDS: &[(List, &str, &str, &str)] = &[
     (List::ReviewReason, "unclear", "nội dung chưa rõ", "unclear"),
     (
         List::ReviewReason,
+        "may_be_emergency",
+        "có thể đang nguy hiểm",
+        "somebody may be in danger",
+    ),
+    (
+        List::ReviewReason,
         "erased",
         "nội dung đã được xóa theo luật",
         "content lawfully erased",
@@ -168,6 +174,8 @@ const WORDS: &[(List, &str, &str, &str)] = &[
         "acceptance by the unit",
     ),
     (List::Obligation, "result", "kết quả", "result"),
+    (List::Obligation, "dialogue", "buổi đối thoại", "the dialogue"),
+    (List::Obligation, "letter", "thư cảm ơn", "the letter of thanks"),
     (
         List::Told,
         "received",
@@ -198,6 +206,12 @@ const WORDS: &[(List, &str, &str, &str)] = &[
         "the case was reopened",
     ),
     (List::Told, "progress", "tiến độ xử lý", "the progress"),
+    (
+        List::Told,
+        "partial_result",
+        "đã giải quyết một phần, còn tiếp tục",
+        "a part is done, the rest goes on",
+    ),
     (List::Way, "sms", "tin nhắn", "SMS"),
     (List::Way, "email", "thư điện tử", "e-mail"),
     (List::Way, "tracking_page", "trang tra cứu", "the tracking page"),

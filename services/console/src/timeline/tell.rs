@@ -1,6 +1,6 @@
 //! The words for each event type, in both languages; every type of the catalogue that a case can have is here.
 
-use contracts::{Payload, Recorded};
+use contracts::{Code, Payload, Recorded};
 use kernel::taxonomy::{Destination, Office};
 
 use super::{
@@ -75,6 +75,15 @@ fn finding(l: Lang, f: &classification::Finding) -> String {
     parts.extend(f.topic.map(|x| l.t(x.vi(), x.en()).to_owned()));
     parts.push(l.t(f.kind.vi(), f.kind.en()).to_owned());
     parts.push(l.t(f.urgency.vi(), f.urgency.en()).to_lowercase());
+    if !f.complete {
+        parts.push(
+            l.t(
+                "còn thiếu thông tin",
+                "incomplete: nobody can act on it without asking back",
+            )
+            .to_owned(),
+        );
+    }
     parts.join(" · ")
 }
 
@@ -205,15 +214,11 @@ fn of_routing(event: &Recorded, told: &Told<'_>) -> Option<Sentence> {
         return Some((Tone::House, what, why));
     }
     if let Some(e) = read::<routing::CaseAccepted>(event) {
-        let unit = told.unit(e.unit.as_str());
-        return Some((
-            Tone::Unit,
-            format!("{unit} {}", l.t("đã tiếp nhận vụ việc", "accepted the case")),
-            String::new(),
-        ));
+        let what = by_unit(event, told, &e.unit, l.t("đã tiếp nhận vụ việc", "accepted the case"));
+        return Some((Tone::Unit, what, String::new()));
     }
     if let Some(e) = read::<routing::CaseReturned>(event) {
-        let unit = told.unit(e.unit.as_str());
+        let what = by_unit(event, told, &e.unit, l.t("trả lại vụ việc", "gave the case back"));
         let mut why = say(List::ReturnReason, e.reason.as_str(), l).into_owned();
         if let Some(better) = &e.better_unit {
             why.push_str(&format!(
@@ -222,35 +227,45 @@ fn of_routing(event: &Recorded, told: &Told<'_>) -> Option<Sentence> {
                 told.unit(better.as_str())
             ));
         }
-        return Some((
-            Tone::Alarm,
-            format!("{unit} {}", l.t("trả lại vụ việc", "gave the case back")),
-            why,
-        ));
+        return Some((Tone::Alarm, what, why));
     }
     if let Some(e) = read::<routing::ProgressReported>(event) {
-        let unit = told.unit(e.unit.as_str());
+        let what = by_unit(event, told, &e.unit, l.t("báo tiến độ", "reported progress"));
         let why = e
             .committed_date
-            .map(|d| format!("{} {d}", l.t("hẹn ngày", "promised for")))
+            .map(|d| format!("{} {}", l.t("hẹn ngày", "promised for"), date(d.as_str())))
             .unwrap_or_default();
-        return Some((
-            Tone::Unit,
-            format!("{unit} {}", l.t("báo tiến độ", "reported progress")),
-            why,
-        ));
+        return Some((Tone::Unit, what, why));
     }
     let e = read::<routing::ResultReported>(event)?;
-    let what = format!(
-        "{} {}",
-        told.unit(e.unit.as_str()),
-        l.t("báo kết quả", "reported a result")
-    );
+    let what = by_unit(event, told, &e.unit, l.t("báo kết quả", "reported a result"));
     Some((
         Tone::Unit,
         format!("{what}: {}", say(List::Outcome, e.outcome.as_str(), l)),
         String::new(),
     ))
+}
+
+/// What a unit did. Where it did so itself it stands before the sentence already, and is not named again.
+fn by_unit(event: &Recorded, told: &Told<'_>, unit: &Code, did: &str) -> String {
+    if event.actor.role() == "unit" && event.actor.id() == unit.as_str() {
+        capital(did)
+    } else {
+        format!("{} {did}", told.unit(unit.as_str()))
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+/// `2026-11-30` as `30/11/2026`; what is no date, as it is.
+fn date(text: &str) -> String {
+    text.parse::<jiff::civil::Date>()
+        .map_or_else(|_| text.to_owned(), |d| d.strftime("%d/%m/%Y").to_string())
 }
 
 fn of_obligation(event: &Recorded, told: &mut Told<'_>) -> Option<Sentence> {
@@ -289,7 +304,7 @@ fn of_obligation(event: &Recorded, told: &mut Told<'_>) -> Option<Sentence> {
             (Tone::Clock, l.t("đúng hạn", "in time"))
         };
         let what = match l {
-            Lang::Vi => format!("Đã thực hiện {owed}, {how}"),
+            Lang::Vi => format!("Đã hoàn thành nghĩa vụ: {owed}, {how}"),
             Lang::En => format!("Done, {how}: {owed}"),
         };
         return Some((tone, what, String::new()));
@@ -308,7 +323,7 @@ fn of_obligation(event: &Recorded, told: &mut Told<'_>) -> Option<Sentence> {
     }
     let e = read::<obligation::ObligationOvertaken>(event)?;
     let what = match l {
-        Lang::Vi => format!("Không còn phải {}", told.owed(&e.obligation)),
+        Lang::Vi => format!("Không còn nghĩa vụ: {}", told.owed(&e.obligation)),
         Lang::En => format!("No longer owed: {}", told.owed(&e.obligation)),
     };
     Some((Tone::Clock, what, e.by.to_string()))
@@ -409,9 +424,11 @@ fn of_message(event: &Recorded, told: &Told<'_>) -> Option<Sentence> {
     }
     let e = read::<access::ContentOpened>(event)?;
     let reader = contracts_actor(&e.reader, told);
-    let what = match l {
-        Lang::Vi => format!("{reader} đã xem nội dung"),
-        Lang::En => format!("{reader} opened the content"),
+    let did = l.t("đã xem nội dung", "opened the content");
+    let what = if event.actor.to_string() == e.reader.as_str() {
+        capital(did)
+    } else {
+        format!("{reader} {did}")
     };
     let why = format!(
         "{}: {}",
