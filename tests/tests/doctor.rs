@@ -1,13 +1,15 @@
 //! What `hoiam doctor` says when something is wrong: an exit code, the thing by its name, and what to do.
 
 use chassis::config::Secret;
+use chassis::consumer::Parked;
 use chassis::nats::{Credential, Headers, Nats};
 use contracts::subjects;
 use hoiam_tests::System;
 use hoiam_tests::system::wait_for;
+use kernel::{EventId, Instant, Position};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The checks that are not well, with their advice.
 fn complaints(system: &System) -> (i32, Vec<Value>) {
@@ -81,15 +83,20 @@ async fn what_was_parked_is_counted_by_consumer_and_reason_until_somebody_settle
     let nats = Nats::connect_as(&of("url"), Some(secret), "test")
         .await
         .expect("the broker lets it in");
-    let parked = json!({"consumer": "feedback", "position": 3, "kind": "report.report_received.v1", "case": null, "reason": "undecodable", "detail": "a test"});
-    nats.publish_stored(
-        &subjects::park("feedback"),
-        None,
-        &Headers::new(),
-        parked.to_string().into(),
-    )
-    .await
-    .expect("a service may park");
+    let parked = Parked {
+        consumer: "feedback".to_owned(),
+        position: Position(3),
+        event: EventId(uuid::Uuid::from_u128(3)),
+        kind: "report.report_received.v1".to_owned(),
+        case: None,
+        reason: "undecodable".to_owned(),
+        detail: "a test".to_owned(),
+        at: Instant(1_000_000),
+    };
+    let body = serde_json::to_vec(&parked).expect("JSON");
+    nats.publish_stored(&subjects::park("feedback"), None, &Headers::new(), body.into())
+        .await
+        .expect("a service may park");
     tokio::task::spawn_blocking(move || {
         let (code, wrong) = complaints(&system);
         assert_eq!((code, wrong.len()), (1, 1), "{wrong:?}");

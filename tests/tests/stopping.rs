@@ -9,12 +9,12 @@ fn told_to_stop_while_it_starts_hoiam_up_ends_cleanly_and_leaves_no_nats_server_
     let mut system = System::prepared(None);
     for file in [
         "lock",
-        "nats/nats.conf",
+        "nats/nats-server.conf",
         "nats/nats.pid",
         "db/ledger.db",
         "db/routing.db",
     ] {
-        for stale in ["nats/nats.pid", "nats/nats.conf", "db/routing.db"] {
+        for stale in ["nats/nats.pid", "nats/nats-server.conf", "db/routing.db"] {
             let _ = std::fs::remove_file(system.data().join(stale));
         }
         system.spawn(&[]);

@@ -31,6 +31,9 @@ use services::Launched;
 )]
 pub struct Arguments {
     /// The ledger's database: `postgres://…`, or SQLite in the data folder when none is named.
+    ///
+    /// Only the record and its keys move there. Read models and the console's accounts stay in SQLite files of the data folder; read
+    /// models can be rebuilt from the record. A city that runs each service on its own gives each its own `--database`.
     #[arg(long, env = "HOIAM_DATABASE", hide_env_values = true)]
     database: Option<String>,
     /// Port of the console's pages; 0: any free one.

@@ -272,3 +272,35 @@ pub(super) fn ensure_all(folder: &DataFolder) -> anyhow::Result<()> {
     folder.ensure_nats_user(&gateway_user("demo"))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_console_opens_content_for_an_inspector_also_in_a_folder_made_before_it_could() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = DataFolder::at(temp.path()).unwrap();
+        folder.init().unwrap();
+        let callers = || {
+            let text = std::fs::read(folder.callers()).unwrap();
+            serde_json::from_slice::<CallersFile>(&text).unwrap()
+        };
+        let inspectors = |file: CallersFile| {
+            let may = |c: &Caller| c.purposes.iter().any(|p| p == "inspect");
+            file.callers
+                .into_iter()
+                .filter(may)
+                .map(|c| c.name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(inspectors(callers()), ["console"]);
+        let mut older = callers();
+        for caller in &mut older.callers {
+            caller.purposes.retain(|p| p != "inspect");
+        }
+        write_private(&folder.callers(), &serde_json::to_vec(&older).unwrap()).unwrap();
+        folder.init().unwrap();
+        assert_eq!(inspectors(callers()), ["console"]);
+    }
+}

@@ -46,13 +46,22 @@ async fn enter(system: &System, new: bool, user: &str) -> anyhow::Result<()> {
             broker::running(&system.folder).context("nats-server is not running: see `hoiam doctor`")?;
         broker::reload(pid)?;
     }
-    make_durables(&system.nats("admin").await?, &system.folder).await?;
-    let known = async {
-        while system.nats(user).await.is_err() {
+    make_durables(&let_in(system, "admin").await?, &system.folder).await?;
+    let_in(system, user).await.map(|_| ())
+}
+
+/// Connects as a user, again and again: one that is new is refused until the broker has read its configuration, and while it reads,
+/// it turns away whoever is just signing in.
+async fn let_in(system: &System, user: &str) -> anyhow::Result<Nats> {
+    let connected = async {
+        loop {
+            if let Ok(nats) = system.nats(user).await {
+                return nats;
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, known).await.with_context(|| {
+    tokio::time::timeout(PATIENCE, connected).await.with_context(|| {
         format!(
             "nats-server does not let `{user}` in: see {}",
             system.folder.nats_log().display()
