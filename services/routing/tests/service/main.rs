@@ -6,4 +6,5 @@
 
 mod desk;
 mod orders;
+mod race;
 mod world;
