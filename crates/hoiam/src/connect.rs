@@ -1,5 +1,6 @@
 //! How a command reaches a running system: through its `run.json`, with the credentials of the data folder.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -67,6 +68,23 @@ impl System {
             })?;
         let token = Secret::new(self.folder.read_token("admin")?);
         Ok(InterceptedService::new(channel, BearerToken::new(token)))
+    }
+
+    /// The tracking code of every case.
+    pub(crate) async fn codes(&self, ledger: &LedgerClient) -> anyhow::Result<HashMap<CaseId, TrackingCode>> {
+        let filter = Filter {
+            types: vec!["report.report_received".to_owned()],
+            ..Filter::default()
+        };
+        let mut reports = std::pin::pin!(ledger.read_all(Range::default(), filter));
+        let mut codes = HashMap::new();
+        while let Some(event) = reports.next().await {
+            let event = event?;
+            if let (Some(case), Some(report)) = (event.case, event.decode::<ReportReceived>()?) {
+                codes.insert(case, report.code);
+            }
+        }
+        Ok(codes)
     }
 
     /// The case that a person names by its tracking code or its id.

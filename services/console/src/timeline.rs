@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use contracts::Recorded;
 use contracts::events::{access, classification, feedback, message, obligation, report, routing};
+use contracts::{Payload, Recorded};
 use kernel::{Actor, Instant};
 use uuid::Uuid;
 
@@ -70,6 +70,25 @@ pub struct Line {
     pub tone: Tone,
     /// Whether a person's words go with it.
     pub words: bool,
+}
+
+impl Line {
+    /// Whether `why` says why, and not only more about it.
+    #[must_use]
+    pub fn says_why(&self) -> bool {
+        const REASONED: [&str; 9] = [
+            report::EmergencySuspected::TYPE,
+            report::ReportRefused::TYPE,
+            classification::ReportClassified::TYPE,
+            routing::CaseRouted::TYPE,
+            routing::CaseDispatched::TYPE,
+            routing::CaseReturned::TYPE,
+            obligation::ObligationOvertaken::TYPE,
+            feedback::CaseClosed::TYPE,
+            feedback::CaseReopened::TYPE,
+        ];
+        !self.why.is_empty() && REASONED.contains(&self.kind.as_str())
+    }
 }
 
 /// What a teller needs besides the event itself.

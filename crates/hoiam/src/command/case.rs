@@ -66,7 +66,12 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
     for line in story {
         output::line(format!("{}  {}: {}", line.when, line.who, line.what))?;
         if !line.why.is_empty() {
-            output::line(format!("{:21}{} {}", "", lang.t("vì", "because"), line.why))?;
+            let before = if line.says_why() {
+                lang.t("vì", "because")
+            } else {
+                "·"
+            };
+            output::line(format!("{:21}{before} {}", "", line.why))?;
         }
     }
     Ok(())

@@ -1,11 +1,17 @@
 //! `hoiam outbox`: messages to citizens that the file transport took, sealed on disk, shown to who holds the key.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use console::Lang;
+use console::words::{List, say};
 use feedback::OutboxKey;
+use kernel::{CaseId, TrackingCode};
 use serde_json::json;
 
+use super::replay::local;
+use crate::connect::System;
 use crate::data::DataFolder;
 use crate::output;
 
@@ -23,7 +29,7 @@ pub(crate) struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// The ids of all messages.
+    /// All messages: when, what it tells, by which way, about which case, and its id.
     #[command(after_help = "Example:\n  hoiam outbox list")]
     List,
     /// What one of them says, and to whom.
@@ -37,14 +43,15 @@ enum Command {
 pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let folder = DataFolder::at(data)?;
     match arguments.command.as_ref().unwrap_or(&Command::List) {
-        Command::List => list(&folder, arguments.json),
+        Command::List => list(data, &folder, arguments.json).await,
         Command::Show { id } => show(&folder, *id, arguments.json).await,
     }
 }
 
-fn list(folder: &DataFolder, json: bool) -> anyhow::Result<()> {
+/// Everything but the words and whom they are for.
+async fn list(data: &Path, folder: &DataFolder, json: bool) -> anyhow::Result<()> {
     let outbox = folder.outbox();
-    let mut ids: Vec<String> = std::fs::read_dir(&outbox)
+    let ids: Vec<String> = std::fs::read_dir(&outbox)
         .with_context(|| format!("{} cannot be read", outbox.display()))?
         .filter_map(|entry| {
             Some(
@@ -57,18 +64,67 @@ fn list(folder: &DataFolder, json: bool) -> anyhow::Result<()> {
             )
         })
         .collect();
-    ids.sort();
-    for id in &ids {
-        if json {
-            output::json(&json!({ "id": id }))?
-        } else {
-            output::line(id)?
-        }
-    }
     if ids.is_empty() {
-        output::note("No message has been handed over.");
+        output::note("Chưa có lời nhắn nào / No message has been handed over.");
+        return Ok(());
     }
-    Ok(())
+    let key = OutboxKey::load(folder.outbox_key())?;
+    let mut messages = Vec::new();
+    for id in ids {
+        // A file that is not of this outbox is shown by its name, so that somebody looks at it.
+        let message = feedback::open_outbox_file(&key, outbox.join(format!("{id}.sealed"))).ok();
+        messages.push((id, message));
+    }
+    messages.sort_by_key(|(_, message)| message.as_ref().map(|m| m.queued_at));
+    // Without a running system the id of the case says which it is.
+    let codes = codes(data).await.unwrap_or_default();
+    let mut rows = Vec::new();
+    for (id, message) in messages {
+        let Some(message) = message else {
+            let unreadable = "không mở được / cannot be opened".to_owned();
+            if json {
+                output::json(&json!({ "id": id, "readable": false }))?;
+            }
+            rows.push(vec![
+                "–".to_owned(),
+                unreadable,
+                "–".to_owned(),
+                "–".to_owned(),
+                id,
+            ]);
+            continue;
+        };
+        let code = message
+            .case
+            .and_then(|case| codes.get(&case))
+            .map(ToString::to_string);
+        if json {
+            output::json(&json!({
+                "id": id, "queued_at": message.queued_at.to_string(), "what": message.what, "channel": message.channel,
+                "case": message.case, "code": code,
+            }))?;
+        }
+        rows.push(vec![
+            local(message.queued_at),
+            say(List::Told, &message.what, Lang::Vi).into_owned(),
+            say(List::Way, &message.channel, Lang::Vi).into_owned(),
+            code.or_else(|| message.case.map(|c| c.to_string()))
+                .unwrap_or_else(|| "–".to_owned()),
+            id,
+        ]);
+    }
+    if json {
+        return Ok(());
+    }
+    output::table(
+        &["lúc (UTC+7)", "nội dung", "đường gửi", "mã tra cứu", "id"],
+        rows,
+    )
+}
+
+async fn codes(data: &Path) -> anyhow::Result<HashMap<CaseId, TrackingCode>> {
+    let system = System::of(data)?;
+    system.codes(&system.ledger().await?).await
 }
 
 async fn show(folder: &DataFolder, id: uuid::Uuid, json: bool) -> anyhow::Result<()> {

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use anyhow::bail;
 use chassis::ledger::{Filter, LedgerClient, Range};
 use contracts::Recorded;
+use contracts::events::CATALOGUE;
 use futures::{Stream, StreamExt};
 use kernel::Position;
 use serde_json::{Value, json};
@@ -37,6 +39,14 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+    if let (Some(from), Some(to)) = (arguments.from, arguments.to)
+        && from > to
+    {
+        bail!("--from {from} lies after --to {to}: nothing can be between them");
+    }
+    for kind in &arguments.kinds {
+        known(kind)?;
+    }
     let system = System::of(data)?;
     let ledger = system.ledger().await?;
     let mut filter = Filter::default();
@@ -80,6 +90,35 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
             output::line(row(&event).join("  "))?
         }
     }
+}
+
+/// Whether there is such a type, with or without its version, or such a category.
+fn known(kind: &str) -> anyhow::Result<()> {
+    let is = |entry: &str| {
+        entry == kind
+            || entry.rsplit_once('.').is_some_and(|(name, _)| name == kind)
+            || entry.split('.').next() == Some(kind)
+    };
+    if CATALOGUE.iter().any(|entry| is(entry.kind)) {
+        return Ok(());
+    }
+    let category = kind.split('.').next().unwrap_or_default();
+    let mut names: Vec<_> = CATALOGUE
+        .iter()
+        .filter(|e| e.kind.split('.').next() == Some(category))
+        .filter_map(|e| e.kind.rsplit_once('.').map(|(name, _)| name))
+        .collect();
+    if names.is_empty() {
+        names = CATALOGUE
+            .iter()
+            .filter_map(|e| e.kind.split('.').next())
+            .collect();
+        names.dedup();
+    }
+    bail!(
+        "no event is of the type or category `{kind}`; there is {}",
+        names.join(", ")
+    )
 }
 
 /// Rows are printed in pages, so that a long history needs little memory and shows at once.

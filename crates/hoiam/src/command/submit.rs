@@ -9,6 +9,8 @@ use contracts::subjects;
 use contracts::wire::{PlaceIn, ReceiptOut, ReportIn, ReporterIn};
 use kernel::taxonomy::Channel;
 
+use vietnam::phone::{Line, Phone};
+
 use crate::connect::System;
 use crate::data::gateway_user;
 use crate::output;
@@ -66,6 +68,9 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()>
     };
     let subject = subjects::submit(channel, &arguments.gateway);
     let patience = Duration::from_secs(arguments.timeout);
+    if let Some(warning) = unreachable(arguments.phone.as_deref(), arguments.email.as_deref()) {
+        output::note(warning);
+    }
     let report = report(arguments);
     let body = serde_json::to_vec(&report)?.into();
     let reply = match nats.request(&subject, &Headers::new(), body, patience).await {
@@ -91,6 +96,17 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()>
             Ok(())
         }
     }
+}
+
+/// What was left to answer to, where nothing can be sent there. The report is taken all the same.
+fn unreachable(phone: Option<&str>, email: Option<&str>) -> Option<&'static str> {
+    let mobile = |text: &str| Phone::parse(text).is_ok_and(|p| p.line() == Line::Mobile);
+    let given = phone.is_some() || email.is_some();
+    let reached =
+        phone.is_some_and(mobile) || email.is_some_and(|e| vietnam::email::plain_address(e).is_some());
+    (given && !reached).then_some(
+        "warning: no answer can be sent there (it is no mobile number and no e-mail address): the tracking code is the only way to the answer",
+    )
 }
 
 fn report(arguments: Arguments) -> ReportIn {
@@ -119,5 +135,20 @@ fn report(arguments: Arguments) -> ReportIn {
         }),
         incomplete: false,
         channel: express.then(|| channel.code().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_leaves_what_nothing_can_be_sent_to_is_warned() {
+        assert!(unreachable(Some("12"), None).is_some());
+        assert!(unreachable(Some("(028) 3822 1234"), None).is_some());
+        assert!(unreachable(None, Some("lan")).is_some());
+        assert!(unreachable(Some("12"), Some("lan@example.vn")).is_none());
+        assert!(unreachable(Some("0900 000 011"), None).is_none());
+        assert!(unreachable(None, None).is_none());
     }
 }

@@ -43,7 +43,7 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
         .collect();
     rows.push(row("Đang xử lý", "under way", totals.at(Rest::Pending)));
     rows.push(row("Tổng số phản ánh", "all reports", totals.reports()));
-    output::table(&["Nơi đang nằm (rests at)", "reports"], rows)?;
+    output::table(&["Đang ở đâu (rests at)", "reports"], rows)?;
     if totals.refused > 0 {
         output::note(format!(
             "{} messages were refused and are no reports: `hoiam doctor` says why.",

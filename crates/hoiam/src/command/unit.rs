@@ -1,5 +1,7 @@
 //! `hoiam unit`: adds a unit, and does what a unit's own system would do, with nothing but the unit's credential.
 
+mod cases;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -51,6 +53,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The unit's open cases, as they stand now.
+    #[command(after_help = "Example:\n  hoiam unit cases so_xd")]
+    Cases(cases::Arguments),
     /// Answer for a unit: open, accept, return, progress, result.
     #[command(
         after_help = "Examples:\n  hoiam unit reply so_xd HA-7K3MX-9QP4T-5 accept\n  hoiam unit reply so_xd HA-7K3MX-9QP4T-5 result --text \"Đã vá xong ổ gà\""
@@ -130,6 +135,7 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()>
             )
             .await
         }
+        Command::Cases(arguments) => cases::run(data, &arguments).await,
         Command::Reply(reply) => answer(data, reply).await,
     }
 }
@@ -171,7 +177,18 @@ async fn add(data: &Path, unit: &str, json: bool) -> anyhow::Result<()> {
 /// The broker, as the unit and with nothing else.
 async fn connect(data: &Path, unit: &str, credential: Option<&Path>) -> anyhow::Result<Nats> {
     if let Some(path) = credential {
-        return broker(&NatsCredential::read(path)?).await;
+        let credential = NatsCredential::read(path)?;
+        if credential.user != unit_user(unit) {
+            let whose = match credential.user.strip_prefix("unit-") {
+                Some(other) => format!("the unit `{other}`"),
+                None => format!("`{}`, which is no unit", credential.user),
+            };
+            bail!(
+                "{} is the credential of {whose}, not of the unit `{unit}`",
+                path.display()
+            );
+        }
+        return broker(&credential).await;
     }
     let path = DataFolder::at(data)?.nats_credential(&unit_user(unit));
     if !path.exists() {
@@ -182,6 +199,7 @@ async fn connect(data: &Path, unit: &str, credential: Option<&Path>) -> anyhow::
 
 async fn watch(nats: &Nats, unit: &str, once: bool, json: bool) -> anyhow::Result<()> {
     let mut queue = nats.work_queue_existing(subjects::CASES, &subjects::unit_durable(unit));
+    let mut any = false;
     loop {
         let patience = if once {
             Duration::from_secs(2)
@@ -190,16 +208,24 @@ async fn watch(nats: &Nats, unit: &str, once: bool, json: bool) -> anyhow::Resul
         };
         let work = tokio::select! {
             work = queue.next() => work,
-            () = tokio::time::sleep(patience) => return Ok(()),
+            () = tokio::time::sleep(patience) => {
+                if !any {
+                    output::note(format!(
+                        "Không có việc mới / nothing new waits; open cases: hoiam unit cases {unit}"
+                    ));
+                }
+                return Ok(());
+            }
             _ = tokio::signal::ctrl_c() => return Ok(()),
         };
         let notice: CaseNotice =
             serde_json::from_slice(&work.message.payload).context("a notice cannot be read")?;
+        any = true;
         if json {
             output::json(&notice)?;
         } else {
             output::line(format!(
-                "{}  {}  revision {}  level {}  {}  {}  {}",
+                "{}  {}  lần chuyển {}  mức {}  {}  {}  {}",
                 local(notice.dispatched_at),
                 notice.case,
                 notice.revision,

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::demo;
-use crate::data::{DataFolder, RunInfo};
+use crate::data::{DataFolder, RunInfo, write_private};
 use crate::output::{bold, line};
+
+/// Reports to try with; nobody's.
+const SAMPLE: &str = include_str!("sample.jsonl");
 
 pub(super) fn show(folder: &DataFolder, info: &RunInfo) -> anyhow::Result<()> {
     line(format!("\n{}\n", bold("Hồi Âm đang chạy / Hồi Âm is running")))?;
@@ -30,19 +33,20 @@ pub(super) fn show(folder: &DataFolder, info: &RunInfo) -> anyhow::Result<()> {
         "     {hoiam} case --data {data} $({hoiam} submit --data {data} \"Đường Lê Văn Lương có ổ gà lớn trước số nhà 100, xe máy té nhiều lần\" --channel sms --phone 0900000011)"
     ))?;
     line(
-        "  2. Nạp 60 phản ánh qua NATS như một cổng tin nhắn / Feed 60 reports through NATS as a gateway would:",
+        "  2. Nạp nhiều phản ánh qua NATS như một cổng tin nhắn / Feed many reports through NATS as a gateway would:",
     )?;
-    line(match sample() {
-        Some(sample) => format!(
-            "     {hoiam} feed --data {data} {}",
-            quoted(&sample.to_string_lossy())
-        ),
-        None => format!("     {hoiam} feed --data {data} FILE.jsonl"),
-    })?;
+    let sample = match sample() {
+        Some(sample) => sample,
+        None => written(folder)?,
+    };
+    line(format!(
+        "     {hoiam} feed --data {data} {}",
+        quoted(&sample.to_string_lossy())
+    ))?;
     line(
         "  3. Xem việc đã chuyển đến Sở Xây dựng / See what was put before the Department of Construction:",
     )?;
-    line(format!("     {hoiam} unit watch so_xd --once --data {data}"))?;
+    line(format!("     {hoiam} unit cases so_xd --data {data}"))?;
     line(format!(
         "\n  Có ổn không / Is everything well:  {hoiam} doctor --data {data}"
     ))?;
@@ -76,6 +80,13 @@ fn sample() -> Option<PathBuf> {
         .map(beside)
         .chain(std::env::current_dir().ok().map(|d| beside(&d)))
         .find(|path| path.is_file())
+}
+
+/// A few invented reports, put into the data folder where there is no checkout.
+fn written(folder: &DataFolder) -> anyhow::Result<PathBuf> {
+    let path = folder.root().join("sample.jsonl");
+    write_private(&path, SAMPLE.as_bytes())?;
+    Ok(path)
 }
 
 /// As a shell takes it.

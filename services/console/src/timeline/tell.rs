@@ -214,7 +214,12 @@ fn of_routing(event: &Recorded, told: &Told<'_>) -> Option<Sentence> {
         return Some((Tone::House, what, why));
     }
     if let Some(e) = read::<routing::CaseAccepted>(event) {
-        let what = by_unit(event, told, &e.unit, l.t("đã tiếp nhận vụ việc", "accepted the case"));
+        let what = by_unit(
+            event,
+            told,
+            &e.unit,
+            l.t("đã tiếp nhận vụ việc", "accepted the case"),
+        );
         return Some((Tone::Unit, what, String::new()));
     }
     if let Some(e) = read::<routing::CaseReturned>(event) {
@@ -257,9 +262,9 @@ fn by_unit(event: &Recorded, told: &Told<'_>, unit: &Code, did: &str) -> String 
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// `2026-11-30` as `30/11/2026`; what is no date, as it is.

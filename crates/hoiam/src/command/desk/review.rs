@@ -1,10 +1,13 @@
 //! `hoiam desk review`: the queue, and a person's decision.
 
 use anyhow::Context;
+use chassis::clock::SystemClock;
+use console::Lang;
+use console::words::{List, say};
 use contracts::grpc::classification::classification_client::ClassificationClient;
-use contracts::grpc::classification::{DecideReviewRequest, ListReviewsRequest, Review};
+use contracts::grpc::classification::{DecideReviewRequest, ListReviewsRequest, Review, Suggestion};
 use kernel::taxonomy::{Kind, Level, Topic, Urgency};
-use kernel::{CaseId, Instant};
+use kernel::{CaseId, Clock, Instant};
 use serde_json::json;
 
 use super::super::replay::local;
@@ -91,12 +94,14 @@ async fn waiting(desk: &Desk) -> anyhow::Result<Vec<Review>> {
 
 async fn list(desk: &Desk) -> anyhow::Result<()> {
     let mut rows = Vec::new();
+    let codes = desk.system.codes(&desk.system.ledger().await?).await?;
+    let now = SystemClock.now();
     for review in waiting(desk).await? {
         let case = CaseId::from_slice(&review.case_id).context("classification names a case that is none")?;
         let suggestion = review.suggestion.unwrap_or_default();
         if desk.json {
             output::json(&json!({
-                "case": case, "position": review.position, "requested_at": Instant(review.requested_at).to_string(), "reasons": review.reasons,
+                "case": case, "code": codes.get(&case).map(ToString::to_string), "position": review.position, "requested_at": Instant(review.requested_at).to_string(), "reasons": review.reasons,
                 "suggestion": {
                     "field": suggestion.field, "topic": suggestion.topic, "kind": suggestion.kind, "urgency": suggestion.urgency,
                     "level": suggestion.level, "confidence": suggestion.confidence,
@@ -106,12 +111,17 @@ async fn list(desk: &Desk) -> anyhow::Result<()> {
         }
         rows.push(vec![
             local(Instant(review.requested_at)),
-            case.to_string(),
-            review.reasons.join(", "),
-            format!(
-                "{} / {} / {} / level {}",
-                suggestion.topic, suggestion.kind, suggestion.urgency, suggestion.level
-            ),
+            age(now.0.saturating_sub(review.requested_at)),
+            codes
+                .get(&case)
+                .map_or_else(|| case.to_string(), ToString::to_string),
+            review
+                .reasons
+                .iter()
+                .map(|r| say(List::ReviewReason, r, Lang::Vi))
+                .collect::<Vec<_>>()
+                .join(", "),
+            in_words(&suggestion),
         ]);
     }
     if desk.json {
@@ -121,7 +131,34 @@ async fn list(desk: &Desk) -> anyhow::Result<()> {
         output::note("Nothing waits for a person.");
         return Ok(());
     }
-    output::table(&["since (UTC+7)", "case", "because", "suggestion"], rows)
+    output::table(
+        &["chờ từ (UTC+7)", "đã chờ", "mã tra cứu", "lý do", "gợi ý"],
+        rows,
+    )
+}
+
+/// How long something has waited, in the largest unit that fits.
+fn age(micros: i64) -> String {
+    let minutes = micros / Instant::SECOND / 60;
+    match minutes {
+        ..60 => format!("{minutes} phút"),
+        60..2_880 => format!("{} giờ", minutes / 60),
+        _ => format!("{} ngày", minutes / 1_440),
+    }
+}
+
+/// A suggestion as people read it; a code without words as it is.
+fn in_words(suggestion: &Suggestion) -> String {
+    let mut parts = vec![format!("mức {}", suggestion.level)];
+    parts.extend(suggestion.topic.parse::<Topic>().map(|t| t.vi().to_owned()));
+    parts.extend(suggestion.kind.parse::<Kind>().map(|k| k.vi().to_owned()));
+    parts.extend(
+        suggestion
+            .urgency
+            .parse::<Urgency>()
+            .map(|u| u.vi().to_lowercase()),
+    );
+    parts.join(" · ")
 }
 
 async fn decide(desk: &Desk, decide: Decide) -> anyhow::Result<()> {
@@ -165,4 +202,24 @@ async fn decide(desk: &Desk, decide: Decide) -> anyhow::Result<()> {
         .map_err(|s| refusal(&s))?
         .into_inner();
     desk.say(reply.position, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_age_is_told_in_the_largest_unit_that_fits() {
+        let minutes = |n: i64| age(n * 60 * Instant::SECOND);
+        assert_eq!(
+            [
+                minutes(0),
+                minutes(59),
+                minutes(60),
+                minutes(2_879),
+                minutes(2_880)
+            ],
+            ["0 phút", "59 phút", "1 giờ", "47 giờ", "2 ngày"]
+        );
+    }
 }
