@@ -8,7 +8,6 @@ use std::time::Duration;
 use chassis::nats::{Credential, Headers, Message, Nats};
 use contracts::subjects;
 use contracts::wire::{CaseNotice, ReceiptOut};
-use futures::StreamExt;
 use hoiam_tests::System;
 use hoiam_tests::system::wait_for;
 use kernel::taxonomy::Channel;
@@ -113,11 +112,7 @@ fn traced(traceparent: &str) -> Headers {
 
 /// A report of a hole in the road before somebody's house, as a gateway sends it; gives the trace that its receipt carries on.
 async fn report(gateway: &Nats) -> String {
-    let mut receipts = gateway
-        .subscribe(&subjects::receipts("sms", "demo"))
-        .await
-        .expect("a subscription");
-    gateway.flush().await.expect("the server knows of it");
+    let mut receipts = gateway.work_queue_existing(subjects::RECEIPTS, "gw-demo");
     let body = json!({
         "id": "traced-1",
         "text": "Có ổ gà trước nhà số 7 đường Nguyễn Trãi, phường Bến Thành, xe máy té nhiều lần. Đề nghị sửa chữa mặt đường.",
@@ -133,12 +128,12 @@ async fn report(gateway: &Nats) -> String {
         )
         .await
         .expect("the INBOX holds it");
-    let receipt = soon("a receipt", receipts.next())
-        .await
-        .expect("an open subscription");
-    let told: ReceiptOut = serde_json::from_slice(&receipt.payload).expect("a receipt or a refusal");
+    let receipt = soon("a receipt", receipts.next()).await;
+    let told: ReceiptOut = serde_json::from_slice(&receipt.message.payload).expect("a receipt or a refusal");
     assert!(matches!(told, ReceiptOut::Receipt { .. }), "{told:?}");
-    receipt.traceparent().to_owned()
+    let traceparent = receipt.message.traceparent().to_owned();
+    receipt.done().await.expect("the server hears of it");
+    traceparent
 }
 
 async fn soon<T>(what: &str, it: impl Future<Output = T>) -> T {

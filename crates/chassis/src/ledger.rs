@@ -18,7 +18,7 @@ use tonic::transport::{Channel, Endpoint};
 pub use append::{Append, Appended, AppendedEvent, Expected, Guard, NewEvent, Origin, StreamWrite};
 pub use contracts::grpc::ledger::{Cursor, Filter, HeadReply, Lease, Purpose};
 pub use error::LedgerError;
-pub use open::Opened;
+pub use open::{Opened, Opening};
 pub use read::Range;
 
 use crate::backoff::Backoff;
@@ -129,7 +129,21 @@ impl LedgerClient {
         positions: &[Position],
         reader: Option<(Actor, &str)>,
     ) -> Result<HashMap<Position, Opened>, LedgerError> {
-        open::open(self, purpose, positions, reader).await
+        Ok(open::open(self, purpose, positions, reader).await?.contents)
+    }
+
+    /// The same for a person or an outside body, with the position at which their reading is on record.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub async fn open_on_record(
+        &self,
+        purpose: Purpose,
+        positions: &[Position],
+        reader: Actor,
+        role: &str,
+    ) -> Result<Opening, LedgerError> {
+        open::open(self, purpose, positions, Some((reader, role))).await
     }
 
     /// Takes (or renews) the lease of a shard for `ttl`. `held: false` says that another has it.

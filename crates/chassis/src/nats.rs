@@ -50,6 +50,12 @@ pub enum NatsError {
         /// The subject.
         subject: String,
     },
+    /// The stream keeps one message a subject, and this subject has it.
+    #[error("the stream has a message for `{subject}` already")]
+    AlreadyThere {
+        /// The subject.
+        subject: String,
+    },
     /// A stream refused the message.
     #[error("the stream refused the message for `{subject}` (error {code})")]
     Refused {
@@ -173,7 +179,7 @@ impl Nats {
     /// message id, a repetition within the stream's window is stored once.
     ///
     /// # Errors
-    /// `Refused` by the stream, `NoResponders` when no stream has the subject, `TimedOut`, `Broker`.
+    /// `AlreadyThere` where a stream keeps one message a subject; else `Refused` by the stream, `NoResponders` when no stream has the subject, `TimedOut`, `Broker`.
     pub async fn publish_stored(
         &self,
         subject: &str,

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use chassis::callers::{Caller, Callers};
+use chassis::telemetry::trace;
 use contracts::grpc::ledger as wire;
 use contracts::grpc::ledger::ledger_server::Ledger;
 use futures::Stream;
@@ -157,7 +158,10 @@ impl Ledger for Api {
         request: Request<wire::OpenContentRequest>,
     ) -> Result<Response<wire::OpenContentReply>, Status> {
         let caller = self.caller(request.metadata())?;
-        Ok(Response::new(self.open(&caller, request.into_inner()).await?))
+        let traceparent = trace::of_call(request.metadata());
+        Ok(Response::new(
+            self.open(&caller, request.into_inner(), traceparent).await?,
+        ))
     }
 
     async fn take_lease(

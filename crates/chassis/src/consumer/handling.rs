@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::park::park;
 use super::{Delivered, Deps, Failure, Reaction};
 use crate::backoff::Backoff;
+use crate::ledger::Opened;
 use crate::telemetry::{names, trace};
 
 /// Most handlers at work at the same time; those that wait for their next attempt do not count.
@@ -158,6 +159,10 @@ impl Worker {
     /// Attempts until it is done or parked.
     async fn settle(&self, delivered: &Delivered) -> Outcome {
         let consumer = self.reaction.consumer();
+        if let Some(Opened::Refused(why)) = &delivered.content {
+            // The ledger said so of this one event (it is damaged, say), and will say the same again.
+            return self.set_aside(delivered, "content_refused", why).await;
+        }
         let mut backoff = Backoff::of_a_handler();
         loop {
             if self.stop.is_cancelled() {

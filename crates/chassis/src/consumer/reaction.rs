@@ -11,7 +11,7 @@ use crate::ledger::{LedgerError, Opened, Purpose};
 pub struct Delivered {
     /// The event.
     pub event: Recorded,
-    /// Its content; `None` when the reaction opens nothing or the event has none.
+    /// Its content, never `Refused`: such an event is parked; `None` when the reaction opens nothing or the event has none.
     pub content: Option<Opened>,
 }
 

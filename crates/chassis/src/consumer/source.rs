@@ -19,11 +19,18 @@ use crate::nats::{Connection, from_headers};
 const PULL: usize = 500;
 /// Delivered again when not acknowledged for this long; only a sign of life, since what we know we do not handle twice.
 const ACK_WAIT: Duration = Duration::from_secs(60);
-/// Most messages delivered and not acknowledged: well over the loop's own window.
-const MOST_UNACKNOWLEDGED: i64 = 20_000;
+/// Most messages that wait for their acknowledgement: over the loop's own window of 4,096, so that only one event that stands for long
+/// brings us there. Beyond, the oldest are acknowledged all the same: the cursor alone says what is done, and the server must not stop
+/// delivering because of one case.
+const MOST_WAITING: usize = 5_000;
+/// Most messages that the server delivers unacknowledged: those, and what is on its way.
+const MOST_UNACKNOWLEDGED: i64 = 8_000;
 
 /// How long the ledger may take to say how far there is nothing for us: nothing else happens meanwhile.
 const LOOK_WITHIN: Duration = Duration::from_secs(1);
+
+/// Positions looked through in one call; a long history in which nothing is for us is passed in many.
+const STRETCH: u64 = 20_000;
 
 /// What a consumer wants of the stream.
 #[derive(Clone, Debug)]
@@ -199,6 +206,9 @@ impl Source {
             self.give(events.last());
             return Ok(events);
         }
+        if self.acks.len() > MOST_WAITING {
+            self.acknowledge(Position(0)).await;
+        }
         let mut events = Vec::new();
         let first = {
             let epoch = self.epoch;
@@ -284,14 +294,17 @@ impl Source {
         if self.gap.is_some() || head.position <= self.passed {
             return Ok(Position(self.passed));
         }
-        let next = self.next_on_record(head.position).await?;
-        if let Some(next) = next
-            && next <= head.relayed
-            && self.overdue.replace(next) == Some(next)
-        {
-            return Err(lost("the stream holds an event for us and does not deliver it"));
+        // A stretch at a time: what was looked through stays looked through when there is no time for the rest.
+        while self.passed < head.position {
+            let to = head.position.min(self.passed + STRETCH);
+            let next = self.next_on_record(to).await?;
+            self.passed = self.passed.max(next.map_or(to, |n| n - 1));
+            let Some(next) = next else { continue };
+            if next <= head.relayed && self.overdue.replace(next) == Some(next) {
+                return Err(lost("the stream holds an event for us and does not deliver it"));
+            }
+            break;
         }
-        self.passed = self.passed.max(next.map_or(head.position, |n| n - 1));
         Ok(Position(self.passed))
     }
 
@@ -315,7 +328,7 @@ impl Source {
     /// Acknowledges everything up to a position, in one message.
     pub(super) async fn acknowledge(&mut self, upto: Position) {
         let mut last = None;
-        while self.acks.front().is_some_and(|(p, _)| *p <= upto.0) {
+        while self.acks.len() > MOST_WAITING || self.acks.front().is_some_and(|(p, _)| *p <= upto.0) {
             last = self.acks.pop_front();
         }
         if let Some((_, acker)) = last

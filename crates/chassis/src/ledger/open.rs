@@ -7,6 +7,7 @@ use contracts::grpc::ledger as wire;
 use kernel::{Actor, Position};
 
 use super::{Inner, LedgerClient, LedgerError, Purpose};
+use crate::telemetry::trace;
 
 /// Most positions of one call, by the contract.
 const MOST: usize = 1_000;
@@ -47,16 +48,28 @@ impl Opened {
     }
 }
 
+/// Opened contents, and where it is on record that somebody opened them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// By position of the event.
+    pub contents: HashMap<Position, Opened>,
+    /// Position of the (last) access event; `None` when there was nothing to open, or no reader.
+    pub on_record: Option<Position>,
+}
+
 pub(super) async fn open(
     client: &LedgerClient,
     purpose: Purpose,
     positions: &[Position],
     reader: Option<(Actor, &str)>,
-) -> Result<HashMap<Position, Opened>, LedgerError> {
+) -> Result<Opening, LedgerError> {
     let (reader, role) = reader.map_or_else(Default::default, |(actor, role)| {
         (actor.to_string(), role.to_owned())
     });
-    let mut opened = HashMap::with_capacity(positions.len());
+    let mut opening = Opening {
+        contents: HashMap::with_capacity(positions.len()),
+        on_record: None,
+    };
     for part in positions.chunks(MOST) {
         let request = wire::OpenContentRequest {
             purpose: purpose.into(),
@@ -66,10 +79,13 @@ pub(super) async fn open(
         };
         let reply = client
             .patiently(|mut grpc: Inner| {
-                let request = request.clone();
+                let request = trace::call(request.clone());
                 async move { grpc.open_content(request).await.map(tonic::Response::into_inner) }
             })
             .await?;
+        if reply.position > 0 {
+            opening.on_record = Some(Position(reply.position));
+        }
         for content in reply.contents {
             use wire::content::Outcome;
             let outcome = match content.outcome {
@@ -83,8 +99,8 @@ pub(super) async fn open(
                     });
                 }
             };
-            opened.insert(Position(content.position), outcome);
+            opening.contents.insert(Position(content.position), outcome);
         }
     }
-    Ok(opened)
+    Ok(opening)
 }

@@ -122,6 +122,10 @@ impl Message {
     }
 }
 
+/// The server's code for every reason not to store: a full stream, a full disk, a second message for a subject. Only its words tell.
+const STORE_FAILED: ErrorCode = ErrorCode(10_077);
+const ONE_PER_SUBJECT: &str = "maximum messages per subject";
+
 /// What the server says of a publication to a stream.
 pub(super) fn publish_error(subject: &str, error: PublishError) -> NatsError {
     let subject = subject.to_owned();
@@ -129,11 +133,13 @@ pub(super) fn publish_error(subject: &str, error: PublishError) -> NatsError {
         PublishErrorKind::StreamNotFound => NatsError::NoResponders { subject },
         PublishErrorKind::TimedOut => NatsError::TimedOut { subject },
         _ => {
-            let code = std::error::Error::source(&error)
-                .and_then(|e| e.downcast_ref::<async_nats::jetstream::Error>())
-                .map(async_nats::jetstream::Error::error_code);
-            match code {
-                Some(ErrorCode(code)) => NatsError::Refused { subject, code },
+            let refusal = std::error::Error::source(&error)
+                .and_then(|e| e.downcast_ref::<async_nats::jetstream::Error>());
+            match refusal.map(|refusal| (refusal.error_code(), refusal.to_string())) {
+                Some((STORE_FAILED, why)) if why.contains(ONE_PER_SUBJECT) => {
+                    NatsError::AlreadyThere { subject }
+                }
+                Some((ErrorCode(code), _)) => NatsError::Refused { subject, code },
                 None => NatsError::broker(format!("cannot store a message for `{subject}`"), error),
             }
         }

@@ -13,9 +13,32 @@ tokio::task_local! {
     static INCOMING: String;
 }
 
-/// Runs a future as caused by `traceparent`.
+/// Runs a future as caused by `traceparent`; what is none is left out, whoever sent it.
 pub async fn caused_by<F: Future>(traceparent: String, future: F) -> F::Output {
+    let traceparent = if is_valid(&traceparent) {
+        traceparent
+    } else {
+        String::new()
+    };
     INCOMING.scope(traceparent, future).await
+}
+
+/// Whether it is a `traceparent` of W3C Trace Context, version 00: `00-<32 hex>-<16 hex>-<2 hex>`, lower case, no id all zeros.
+fn is_valid(traceparent: &str) -> bool {
+    let hex = |part: &str, length: usize| {
+        part.len() == length
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let not_zero = |part: &str| part.bytes().any(|b| b != b'0');
+    let parts: Vec<&str> = traceparent.split('-').collect();
+    match parts.as_slice() {
+        ["00", trace, span, flags] => {
+            hex(trace, 32) && hex(span, 16) && hex(flags, 2) && not_zero(trace) && not_zero(span)
+        }
+        _ => false,
+    }
 }
 
 /// The `traceparent` to send on: of the current span, or else of what we were caused by; empty when there is neither.
@@ -32,14 +55,27 @@ pub fn current() -> String {
     INCOMING.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// The `traceparent` a gRPC caller sent; empty when none.
+/// The `traceparent` a gRPC caller sent; empty when there is none, or what is none.
 #[must_use]
 pub fn of_call(metadata: &tonic::metadata::MetadataMap) -> String {
     metadata
         .get("traceparent")
         .and_then(|value| value.to_str().ok())
+        .filter(|value| is_valid(value))
         .unwrap_or_default()
         .to_owned()
+}
+
+/// A gRPC call that carries the trace on.
+pub(crate) fn call<T>(message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    let traceparent = current();
+    if !traceparent.is_empty()
+        && let Ok(value) = traceparent.parse()
+    {
+        request.metadata_mut().insert("traceparent", value);
+    }
+    request
 }
 
 /// Makes `traceparent` the parent of a span; an empty or wrong one is no parent.
@@ -68,6 +104,20 @@ mod tests {
     async fn what_we_were_caused_by_travels_on_where_no_subscriber_makes_spans() {
         assert_eq!(current(), "");
         assert_eq!(caused_by(CAUSE.to_owned(), async { current() }).await, CAUSE);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_trace_context_goes_no_further() {
+        for bad in [
+            "",
+            "0912 345 678",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+        ] {
+            assert_eq!(caused_by(bad.to_owned(), async { current() }).await, "", "{bad}");
+        }
     }
 
     #[tokio::test]

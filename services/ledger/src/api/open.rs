@@ -27,6 +27,7 @@ impl Api {
         &self,
         caller: &Caller,
         request: wire::OpenContentRequest,
+        traceparent: String,
     ) -> Result<wire::OpenContentReply, Status> {
         Refused::over("the number of positions", MAX_POSITIONS, request.positions.len())?;
         let purpose = purpose(request.purpose())?;
@@ -68,7 +69,7 @@ impl Api {
         }
         let opened: usize = read.values().map(Vec::len).sum();
         let position = match reader {
-            Some(reader) if !read.is_empty() => self.record(&reader, purpose, read).await?,
+            Some(reader) if !read.is_empty() => self.record(&reader, purpose, read, traceparent).await?,
             _ => 0,
         };
         metrics::counter!(telemetry::OPENED, "purpose" => purpose).increment(opened as u64);
@@ -90,6 +91,7 @@ impl Api {
         reader: &Reader,
         purpose: &str,
         read: BTreeMap<Uuid, Vec<u64>>,
+        traceparent: String,
     ) -> Result<u64, Status> {
         let now = self.clock.now().0;
         let mut streams = Vec::with_capacity(read.len());
@@ -129,7 +131,7 @@ impl Api {
             express: true,
             correlation: String::new(),
             causation: None,
-            traceparent: String::new(),
+            traceparent,
         };
         Ok(self.writer.append(request).await?.head)
     }
