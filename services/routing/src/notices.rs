@@ -18,9 +18,6 @@ use crate::names;
 
 const CONSUMER: &str = "routing-notices";
 
-/// `err_code` of "maximum messages per subject exceeded": the stream keeps one message per subject, so the notice is there.
-const THERE_ALREADY: u64 = 10_077;
-
 /// Where notices are put: the stream CASES.
 #[derive(Clone)]
 pub(crate) struct Board {
@@ -71,9 +68,7 @@ impl Board {
             .await
         {
             Ok(_) => metrics::counter!(names::NOTICES, "outcome" => "stored").increment(1),
-            Err(NatsError::Refused {
-                code: THERE_ALREADY, ..
-            }) => {
+            Err(NatsError::AlreadyThere { .. }) => {
                 metrics::counter!(names::NOTICES, "outcome" => "there_already").increment(1);
             }
             Err(error) => return Err(Failure::transient(error)),
