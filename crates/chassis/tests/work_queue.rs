@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chassis::nats::{Headers, WorkOptions};
+use chassis::nats::{Headers, NatsError, WorkOptions};
 use testkit::ledger::TestLedger;
 use testkit::nats::NatsServer;
 
@@ -116,4 +116,34 @@ async fn requests_are_answered_and_an_absent_answerer_is_said_to_be_absent() {
         (Some("42  Injected: x"), &b"words"[..])
     );
     answering.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subject_that_has_its_message_is_told_apart_from_a_stream_that_takes_no_more() {
+    let server = NatsServer::start().await.unwrap();
+    let nats = server.connect().await.unwrap();
+    let config = async_nats::jetstream::stream::Config {
+        name: "NOTICES".to_owned(),
+        subjects: vec!["notice.*".to_owned()],
+        max_messages: 2,
+        max_messages_per_subject: 1,
+        discard: async_nats::jetstream::stream::DiscardPolicy::New,
+        discard_new_per_subject: true,
+        ..Default::default()
+    };
+    nats.jetstream().create_stream(config).await.unwrap();
+    let publish = async |subject| {
+        nats.publish_stored(subject, None, &Headers::new(), "x".into())
+            .await
+    };
+    publish("notice.1").await.unwrap();
+    assert!(matches!(
+        publish("notice.1").await,
+        Err(NatsError::AlreadyThere { .. })
+    ));
+    publish("notice.2").await.unwrap();
+    assert!(matches!(
+        publish("notice.3").await,
+        Err(NatsError::Refused { code: 10_077, .. })
+    ));
 }

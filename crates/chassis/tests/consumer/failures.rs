@@ -1,6 +1,11 @@
 //! Handlers that fail, for a while, for ever, or by a panic.
 
+use std::sync::Arc;
+
 use chassis::consumer::Parked;
+use chassis::ledger::Purpose;
+use kernel::Position;
+use sqlx::Connection as _;
 
 use crate::world::{Echo, Step, World, cases};
 
@@ -112,4 +117,70 @@ async fn on_the_word_to_stop_a_handler_at_work_finishes_and_its_event_never_come
     again.has_handled(1).await;
     replica.stop().await;
     assert_eq!((again.attempts(), world.answers().await.len()), (1, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_case_that_stands_still_never_stops_the_stream_behind_it() {
+    let world = World::start().await;
+    let cases = cases(20);
+    let ill = cases[0];
+    let echo = Echo::new(&world, "echo", move |case, _, _| {
+        if case == ill {
+            Step::WaitThenAnswer
+        } else {
+            Step::Pass
+        }
+    });
+    let replica = world.replica("a", &echo).await;
+    // More than the server would deliver to somebody who acknowledges nothing.
+    world.accept_often(ill, 1).await;
+    for case in &cases[1..] {
+        world.accept_often(*case, 500).await;
+    }
+    echo.attempted(1 + 19 * 500).await;
+    assert_eq!(
+        world.cursor("echo").await,
+        Position(0),
+        "the cursor stands before what is undone"
+    );
+    echo.gate.send_replace(true);
+    world.caught_up("echo").await;
+    replica.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_that_does_not_open_any_more_is_parked_and_holds_back_no_other() {
+    let mut world = World::start().await;
+    let cases = cases(3);
+    world.accept(&cases, 0..1).await;
+    world.ledger.stop().await.unwrap();
+    let database = world
+        .ledger
+        .config()
+        .database
+        .reveal()
+        .replace("ledger.db", "ledger-keys.db");
+    let mut keys = sqlx::SqliteConnection::connect(&database).await.unwrap();
+    sqlx::query("DELETE FROM data_keys WHERE owner = $1")
+        .bind(cases[1].to_vec())
+        .execute(&mut keys)
+        .await
+        .unwrap();
+    keys.close().await.unwrap();
+    world.ledger.restart().await.unwrap();
+    let echo = Arc::new(Echo::of(
+        &world.client,
+        "echo",
+        Some(Purpose::Route),
+        |_, _, _| Step::Answer,
+    ));
+    let replica = world.replica("a", &echo).await;
+    echo.has_handled(2).await;
+    world.caught_up("echo").await;
+    replica.stop().await;
+    let parked: Parked = serde_json::from_slice(&world.parked("echo", 1).await[0]).unwrap();
+    assert_eq!(
+        (parked.reason.as_str(), parked.case),
+        ("content_refused", Some(cases[1]))
+    );
 }

@@ -92,6 +92,15 @@ impl World {
         last
     }
 
+    /// `how_many` acceptances of one case, in one request.
+    pub(crate) async fn accept_often(&self, case: CaseId, how_many: u32) {
+        let mut append = accepted(case, 0);
+        for revision in 1..how_many {
+            append.streams.extend(accepted(case, revision).streams);
+        }
+        self.client.append(append).await.unwrap();
+    }
+
     /// All answers of the reaction on record, in order.
     pub(crate) async fn answers(&self) -> Vec<Recorded> {
         use futures::TryStreamExt;
@@ -200,6 +209,8 @@ type Behaviour = Box<dyn Fn(CaseId, u32, usize) -> Step + Send + Sync>;
 /// What the reaction does at an attempt (counted from 1).
 pub(crate) enum Step {
     Answer,
+    /// Nothing follows.
+    Pass,
     Fail,
     Poison,
     Panic,
@@ -326,6 +337,7 @@ impl Reaction for Echo {
         self.most_at_work.fetch_max(at_work, Ordering::SeqCst);
         let result = match (self.behaviour)(delivered.event.case.unwrap(), accepted.revision, attempt) {
             Step::Answer => self.answer(delivered, &accepted).await,
+            Step::Pass => Ok(()),
             Step::Fail => Err(Failure::transient(anyhow::anyhow!("not now"))),
             Step::Poison => Err(Failure::poison("unknown_unit", "no such unit")),
             Step::Panic => {
