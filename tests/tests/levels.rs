@@ -228,7 +228,13 @@ fn level_3_waits_for_the_leaders_opinion_and_a_declined_one_is_told_and_waits_ag
         !case.has("routing.case_dispatched"),
         "held for the leaders' opinion"
     );
-    case.desk(&["opinion", &case.code, "decline"]);
+    case.desk(&[
+        "opinion",
+        &case.code,
+        "decline",
+        "--text",
+        "Đã có kế hoạch chung cho cả khu vực.",
+    ]);
     case.closed_as("opinion_declined", 1);
     case.desk(&["reopen", &case.code, "citizen_disagrees"]);
     case.waits_for("feedback.submission_drafted", 2);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chassis::callers::{Caller, Callers};
 use contracts::grpc::feedback::feedback_server::{Feedback, FeedbackServer};
 use contracts::grpc::feedback::{AnswerRequest, Done, OpinionRequest, ReopenRequest};
-use feedback_domain::Act;
+use feedback_domain::{Act, Opinion};
 use kernel::{Actor, CaseId, Clock, RequestId};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
@@ -71,7 +71,7 @@ impl Feedback for Api {
 
     async fn give_opinion(&self, request: Request<OpinionRequest>) -> Result<Response<Done>, Status> {
         let (metadata, sent, asked) = taken_apart(request);
-        let opinion = asked
+        let opinion: Opinion = asked
             .opinion
             .parse()
             .map_err(|e: feedback_domain::words::UnknownWord| bad(e.to_string()))?;
@@ -82,7 +82,8 @@ impl Feedback for Api {
             actor: asked.actor,
             case_id: asked.case_id.to_vec(),
             words: asked.text,
-            words_needed: false,
+            // The citizen is told that it was declined, and why.
+            words_needed: opinion == Opinion::Decline,
         };
         self.command(&metadata, common, Act::GiveOpinion(opinion), sent)
             .await

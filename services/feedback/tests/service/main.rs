@@ -259,7 +259,11 @@ async fn what_the_leaders_decline_is_told_and_can_be_put_before_them_again() {
             actor: actor.into(),
             case_id: case.to_vec().into(),
             opinion: opinion.into(),
-            text: "Đã có kế hoạch riêng.".into(),
+            text: if id == "wordless" {
+                String::new()
+            } else {
+                "Đã có kế hoạch riêng.".into()
+            },
         };
         house.ask(message, async |mut c, r| c.give_opinion(r).await).await
     };
@@ -274,6 +278,8 @@ async fn what_the_leaders_decline_is_told_and_can_be_put_before_them_again() {
             .code(),
         Grpc::PermissionDenied
     );
+    let wordless = opinion("wordless", "decline", "leader:ba").await.unwrap_err();
+    assert_eq!(wordless.code(), Grpc::InvalidArgument);
     opinion("r-1", "decline", "leader:ba").await.unwrap();
     assert_eq!(closed(&house, case).await, "opinion_declined");
     let id = told(&house, case, "opinion").await.message.unwrap();
