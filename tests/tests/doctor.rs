@@ -68,11 +68,9 @@ fn a_broker_that_hangs_and_a_system_that_does_not_run_are_named_with_what_to_do(
     assert!(people.stdout.contains("✗ running"), "{people:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_parked_is_counted_by_consumer_and_reason_until_somebody_settles_it() {
-    let system = tokio::task::spawn_blocking(System::start)
-        .await
-        .expect("it starts");
+#[test]
+fn what_was_parked_is_counted_by_consumer_and_reason_until_somebody_settles_it() {
+    let system = System::start();
     let text = std::fs::read(system.credential("feedback")).expect("a credential");
     let credential: Value = serde_json::from_slice(&text).expect("JSON");
     let of = |name: &str| credential[name].as_str().expect("text").to_owned();
@@ -80,9 +78,6 @@ async fn what_was_parked_is_counted_by_consumer_and_reason_until_somebody_settle
         user: of("user"),
         password: Secret::new(of("password")),
     };
-    let nats = Nats::connect_as(&of("url"), Some(secret), "test")
-        .await
-        .expect("the broker lets it in");
     let parked = Parked {
         consumer: "feedback".to_owned(),
         position: Position(3),
@@ -94,17 +89,19 @@ async fn what_was_parked_is_counted_by_consumer_and_reason_until_somebody_settle
         at: Instant(1_000_000),
     };
     let body = serde_json::to_vec(&parked).expect("JSON");
-    nats.publish_stored(&subjects::park("feedback"), None, &Headers::new(), body.into())
-        .await
-        .expect("a service may park");
-    tokio::task::spawn_blocking(move || {
-        let (code, wrong) = complaints(&system);
-        assert_eq!((code, wrong.len()), (1, 1), "{wrong:?}");
-        let says = named(&wrong, "parked")["says"].as_str().expect("words");
-        assert!(says.contains("1 × feedback: undecodable"), "{says}");
-        let verbose = system.hoiam(&["doctor", "--verbose"]).stdout;
-        assert!(verbose.contains("position 3"), "{verbose}");
-    })
-    .await
-    .expect("the doctor sees it");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let nats = Nats::connect_as(&of("url"), Some(secret), "test")
+            .await
+            .expect("the broker lets it in");
+        nats.publish_stored(&subjects::park("feedback"), None, &Headers::new(), body.into())
+            .await
+            .expect("a service may park");
+    });
+    let (code, wrong) = complaints(&system);
+    assert_eq!((code, wrong.len()), (1, 1), "{wrong:?}");
+    let says = named(&wrong, "parked")["says"].as_str().expect("words");
+    assert!(says.contains("1 × feedback: undecodable"), "{says}");
+    let verbose = system.hoiam(&["doctor", "--verbose"]).stdout;
+    assert!(verbose.contains("position 3"), "{verbose}");
 }

@@ -3,16 +3,12 @@
 use hoiam_tests::{Feed, System};
 use testkit::postgres::Postgres;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn with_the_record_in_postgresql_a_feed_reconciles_and_a_restart_goes_on_where_it_was() {
-    let server = Postgres::start().await.expect("PostgreSQL starts");
+#[test]
+fn with_the_record_in_postgresql_a_feed_reconciles_and_a_restart_goes_on_where_it_was() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = runtime.block_on(Postgres::start()).expect("PostgreSQL starts");
     let url = server.url();
-    tokio::task::spawn_blocking(move || journey(&url))
-        .await
-        .expect("the journey ends well");
-}
-
-fn journey(url: &str) {
+    let url = url.as_str();
     const REPORTS: usize = 120;
     let mut system = System::start_with(&[], &[("HOIAM_DATABASE", url)]);
     assert_eq!(system.addresses()["engine"], "postgres");
