@@ -103,3 +103,12 @@ fn the_case(commands: impl IntoIterator<Item = Command>) -> Given<Obligations> {
 fn id(n: u128, what: What) -> Uuid {
     obligation_id(cause(n), what)
 }
+
+fn miss(n: u128, what: What, now: &str, since: Vec<(Instant, Fact)>) -> Command {
+    Command::RecordMiss {
+        obligation: id(n, what),
+        due_revision: 1,
+        now: at(now),
+        since,
+    }
+}

@@ -2,15 +2,6 @@
 
 use super::*;
 
-fn miss(n: u128, what: What, now: &str, since: Vec<(Instant, Fact)>) -> Command {
-    Command::RecordMiss {
-        obligation: id(n, what),
-        due_revision: 1,
-        now: at(now),
-        since,
-    }
-}
-
 #[test]
 fn silence_past_the_deadline_is_missed_once_and_an_answer_is_then_late() {
     let due = at("2026-08-22T09:00:00+07:00");
