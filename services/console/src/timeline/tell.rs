@@ -38,13 +38,15 @@ fn of_report(event: &Recorded, told: &Told<'_>) -> Option<Sentence> {
         let line = if e.line.is_empty() {
             String::new()
         } else {
-            format!("{} {} · ", l.t("đường dây", "line"), e.line)
+            format!("{} {}", l.t("đường dây", "line"), e.line)
         };
-        return Some((
-            Tone::Citizen,
-            what,
-            format!("{line}{} {}", l.t("cổng", "gateway"), e.gateway),
-        ));
+        // The gateway that stands before the sentence is not named again.
+        let gateway = if event.actor.id() == e.gateway.as_str() {
+            String::new()
+        } else {
+            format!("{} {}", l.t("cổng", "gateway"), e.gateway)
+        };
+        return Some((Tone::Citizen, what, join(&[line, gateway])));
     }
     if let Some(e) = read::<report::EmergencySuspected>(event) {
         let what = match l {
