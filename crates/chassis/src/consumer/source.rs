@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::Deps;
 use crate::ledger::{Filter, LedgerClient, LedgerError, Range};
-use crate::nats::{Connection, from_headers};
+use crate::nats::{Connection, Nats, from_headers};
 
 /// How many messages one pull asks for; the client asks again when half of them have come.
 const PULL: usize = 500;
@@ -112,6 +112,7 @@ fn lost(what: &'static str) -> SourceError {
 pub(super) struct Source {
     wanted: Wanted,
     ledger: LedgerClient,
+    nats: Nats,
     gap: Option<BoxStream<'static, Result<Recorded, LedgerError>>>,
     messages: Box<pull::Stream>,
     connection: watch::Receiver<Connection>,
@@ -126,6 +127,10 @@ pub(super) struct Source {
     /// How many events for us the stream still holds.
     pending: u64,
     overdue: Option<u64>,
+    /// Taken from the stream, and not given yet.
+    ready: Vec<Recorded>,
+    /// Whether the stream held more for us than the batch before gave.
+    behind: bool,
 }
 
 impl Source {
@@ -166,12 +171,13 @@ impl Source {
             );
             deps.ledger.read_all(range, wanted.ledger_filter()).boxed()
         });
-        let ledger = deps.ledger.clone();
+        let (ledger, nats) = (deps.ledger.clone(), deps.nats.clone());
         let messages = Box::new(messages);
         let (passed, given, acks) = (cursor.0, cursor.0, VecDeque::new());
         Ok(Self {
             wanted,
             ledger,
+            nats,
             gap,
             messages,
             connection,
@@ -182,6 +188,8 @@ impl Source {
             acks,
             pending: 0,
             overdue: None,
+            ready: Vec::new(),
+            behind: true,
         })
     }
 
@@ -209,22 +217,41 @@ impl Source {
         if self.acks.len() > MOST_WAITING {
             self.acknowledge(Position(0)).await;
         }
-        let mut events = Vec::new();
-        let first = {
-            let epoch = self.epoch;
-            tokio::select! {
-                message = self.messages.next() => message,
-                _ = self.connection.wait_for(|c| c.epoch != epoch) => return Err(lost("the connection was lost for a while")),
+        // What was taken stays in `ready` until it is given, so that nothing is lost when this future is dropped.
+        if self.ready.is_empty() {
+            let first = {
+                let epoch = self.epoch;
+                tokio::select! {
+                    message = self.messages.next() => message,
+                    _ = self.connection.wait_for(|c| c.epoch != epoch) => return Err(lost("the connection was lost for a while")),
+                }
+            };
+            let first = self.take(first)?;
+            self.ready.extend(first);
+            while self.ready.len() < most
+                && let Some(message) = self.messages.next().now_or_never()
+            {
+                let event = self.take(message)?;
+                self.ready.extend(event);
             }
-        };
-        events.extend(self.take(first)?);
-        while events.len() < most
-            && let Some(message) = self.messages.next().now_or_never()
-        {
-            events.extend(self.take(message)?);
         }
+        if self.behind {
+            self.nothing_was_trimmed().await?;
+        }
+        self.behind = self.pending > 0;
+        let events = std::mem::take(&mut self.ready);
         self.give(events.last());
         Ok(events)
+    }
+
+    /// The server leaves out in silence what the stream trimmed before it could be delivered. That can only have happened when we were
+    /// not at the end after the batch before; so then it is asked, after the delivery, whether the stream still reaches back.
+    async fn nothing_was_trimmed(&mut self) -> Result<(), SourceError> {
+        let state = self.nats.stream_state(subjects::EVENTS).await;
+        match state.map_err(broker("the stream's state"))? {
+            Some(state) if state.first <= self.passed + 1 => Ok(()),
+            _ => Err(lost("the stream was trimmed up to where we are")),
+        }
     }
 
     fn give(&mut self, last: Option<&Recorded>) {

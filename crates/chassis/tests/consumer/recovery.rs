@@ -121,6 +121,44 @@ async fn nats_killed_and_its_folder_deleted_costs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_stream_trims_before_it_is_delivered_is_read_from_the_ledger() {
+    let mut world = World::start().await;
+    world.ledger.stop().await.unwrap();
+    // A stream that holds far less than a consumer may be behind, in place of one that trims by age.
+    let nats = world.nats.connect().await.unwrap();
+    let _ = nats.jetstream().delete_stream(subjects::EVENTS).await; // if the relay came to make it
+    let config = stream::Config {
+        name: subjects::EVENTS.to_owned(),
+        subjects: vec![subjects::EVENTS_SUBJECTS.to_owned()],
+        first_sequence: Some(1),
+        allow_atomic_publish: true,
+        max_messages: 1_000,
+        ..Default::default()
+    };
+    nats.jetstream().create_stream(config).await.unwrap();
+    world.ledger.restart().await.unwrap();
+    let case = cases(1)[0];
+    let echo = Echo::new(&world, "echo", |_, revision, _| {
+        if revision == 0 {
+            Step::WaitThenAnswer
+        } else {
+            Step::Pass
+        }
+    });
+    let replica = world.replica("a", &echo).await;
+    // The first keeps the others waiting, until the consumer has its hands full and takes no more.
+    for _ in 0..16 {
+        world.accept_often(case, 500).await;
+    }
+    world.ledger.relayed().await.unwrap();
+    echo.gate.send_replace(true);
+    world.caught_up("echo").await;
+    replica.stop().await;
+    let different = echo.positions();
+    assert_eq!(different, 16 * 500, "each was handled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_stream_no_longer_holds_is_read_from_the_ledger() {
     let mut world = World::start().await;
     let cases = cases(4);

@@ -95,6 +95,7 @@ impl World {
     /// `how_many` acceptances of one case, in one request.
     pub(crate) async fn accept_often(&self, case: CaseId, how_many: u32) {
         let mut append = accepted(case, 0);
+        append.request = RequestId::client("test", &Uuid::new_v4().to_string());
         for revision in 1..how_many {
             append.streams.extend(accepted(case, revision).streams);
         }
@@ -266,6 +267,11 @@ impl Echo {
 
     pub(crate) fn attempts(&self) -> usize {
         self.attempts.lock().unwrap().values().sum()
+    }
+
+    /// How many different events were attempted.
+    pub(crate) fn positions(&self) -> usize {
+        self.attempts.lock().unwrap().len()
     }
 
     /// Waits until so many attempts were made.
