@@ -90,7 +90,7 @@ fn the_journey_is_the_same_with_every_service_as_a_process_of_its_own() {
                 .unwrap_or_else(|e| panic!("hoiam-{service}: {e}")),
         );
     }
-    let _ = wait_for(
+    wait_for(
         "the gateway's credential to work and all services to be well",
         || {
             let _ = system.hoiam(&["gateway", "add", "demo"]);
