@@ -5,8 +5,8 @@ use hoiam_tests::system::wait_for;
 
 #[test]
 fn told_to_stop_while_it_starts_hoiam_up_ends_cleanly_and_leaves_no_nats_server_behind() {
-    // From the earliest moments to the last before it is ready; each leaves its files for the next.
-    let mut system = System::prepared(None);
+    // From the earliest moments to the last before it is ready. Each in a folder of its own, so that the file is there only once this
+    // life has come so far.
     for file in [
         "lock",
         "nats/nats-server.conf",
@@ -14,9 +14,7 @@ fn told_to_stop_while_it_starts_hoiam_up_ends_cleanly_and_leaves_no_nats_server_
         "db/ledger.db",
         "db/routing.db",
     ] {
-        for stale in ["nats/nats.pid", "nats/nats-server.conf", "db/routing.db"] {
-            let _ = std::fs::remove_file(system.data().join(stale));
-        }
+        let mut system = System::prepared(None);
         system.spawn(&[]);
         wait_for(file, || system.data().join(file).exists().then_some(()));
         assert_eq!(
@@ -30,10 +28,10 @@ fn told_to_stop_while_it_starts_hoiam_up_ends_cleanly_and_leaves_no_nats_server_
             Vec::<String>::new(),
             "stopped when {file} was there"
         );
+
+        system.up(&[]);
+        let _ = system.hoiam(&["submit", "Cống tắc ở hẻm 47 Quốc Hương"]).ok();
+        assert_eq!(system.stop(), 0);
+        assert_eq!(system.left_behind(), Vec::<String>::new());
     }
-    system.up(&[]);
-    let _ = system.hoiam(&["submit", "Cống tắc ở hẻm 47 Quốc Hương"]).ok();
-    assert_eq!(system.hoiam(&["doctor"]).code, 0);
-    assert_eq!(system.stop(), 0);
-    assert_eq!(system.left_behind(), Vec::<String>::new());
 }
