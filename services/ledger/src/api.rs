@@ -94,10 +94,9 @@ impl Ledger for Api {
         request: Request<wire::ReadStreamRequest>,
     ) -> Result<Response<Self::ReadStreamStream>, Status> {
         self.reader(request.metadata())?;
-        Ok(Response::new(read::stream(
-            self.store.clone(),
-            request.into_inner(),
-        )?))
+        Ok(Response::new(
+            read::stream(self.store.clone(), request.into_inner()).await?,
+        ))
     }
 
     async fn read_case(
@@ -105,10 +104,9 @@ impl Ledger for Api {
         request: Request<wire::ReadCaseRequest>,
     ) -> Result<Response<Self::ReadCaseStream>, Status> {
         self.reader(request.metadata())?;
-        Ok(Response::new(read::case(
-            self.store.clone(),
-            request.into_inner(),
-        )?))
+        Ok(Response::new(
+            read::case(self.store.clone(), request.into_inner()).await?,
+        ))
     }
 
     async fn read_all(

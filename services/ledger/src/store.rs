@@ -83,6 +83,8 @@ const EVENT_FACTS: &str = "SELECT e.position, e.id, s.category, s.id AS stream_i
      e.data_hash, e.sealed_hash, e.leaf \
      FROM events e JOIN streams s ON s.number = e.stream JOIN bodies b ON b.position = e.position WHERE ";
 
+// Limits are written out, not bound: SQLite prepares a statement anew each time its bound limit may have changed, which took more
+// than the reading itself. There are few different ones, so the prepared statements stay few.
 impl Store {
     /// Opens a database for reading. It must have been migrated (`migrate::run`).
     ///
@@ -176,7 +178,7 @@ impl Store {
             if let Some(actor) = &filter.actor {
                 query.push(" AND e.actor = ").push_bind(actor.clone());
             }
-            query.push(" ORDER BY e.position LIMIT ").push_bind(int(limit as u64));
+            query.push(" ORDER BY e.position LIMIT ").push(int(limit as u64));
             Ok(query.build_query_as::<StoredEvent>().fetch_all(pool).await?)
         })
     }
@@ -196,7 +198,7 @@ impl Store {
             let mut query = QueryBuilder::<Db>::new(EVENT_FACTS);
             query.push("s.category = ").push_bind(category.to_owned()).push(" AND s.id = ").push_bind(blob(id));
             query.push(" AND e.version >= ").push_bind(int(from_version));
-            query.push(" ORDER BY e.version LIMIT ").push_bind(int(limit as u64));
+            query.push(" ORDER BY e.version LIMIT ").push(int(limit as u64));
             Ok(query.build_query_as::<StoredEvent>().fetch_all(pool).await?)
         })
     }

@@ -20,47 +20,65 @@ const WINDOW: u64 = 20_000;
 type Sender = mpsc::Sender<Result<wire::Event, Status>>;
 
 /// The events of one stream.
-pub(super) fn stream(
+pub(super) async fn stream(
     store: Store,
     request: wire::ReadStreamRequest,
-) -> Result<Answers<wire::Event>, Refused> {
+) -> Result<Answers<wire::Event>, Status> {
+    let wire::ReadStreamRequest {
+        category,
+        from_version,
+        ..
+    } = request;
     let stream_id = id("stream_id", &request.stream_id)?;
     let mut left = Left::of(request.limit);
+    let chunk = left.chunk();
+    let first = store
+        .read_stream(&category, stream_id, from_version, chunk)
+        .await?;
+    if first.len() < chunk {
+        return Ok(at_once(first));
+    }
     Ok(answers(async move |to| {
-        let mut from = request.from_version;
-        loop {
-            let events = store
-                .read_stream(&request.category, stream_id, from, left.chunk())
-                .await?;
-            let Some(last) = events.last().map(|event| event.version) else {
-                return Ok(());
-            };
-            let more = events.len() == left.chunk();
-            if !deliver(&to, events, &mut left).await || !more {
-                return Ok(());
+        let mut events = first;
+        while let Some(last) = events.last().map(|event| event.version) {
+            if !deliver(&to, events, &mut left).await {
+                break;
             }
-            from = last + 1;
+            events = store
+                .read_stream(&category, stream_id, last + 1, left.chunk())
+                .await?;
         }
+        Ok(())
     }))
 }
 
 /// The events of one case.
-pub(super) fn case(store: Store, request: wire::ReadCaseRequest) -> Result<Answers<wire::Event>, Refused> {
-    let wire::ReadCaseRequest { case_id, mut from } = request;
-    let case = id("case_id", &case_id)?;
+pub(super) async fn case(
+    store: Store,
+    request: wire::ReadCaseRequest,
+) -> Result<Answers<wire::Event>, Status> {
+    let case = id("case_id", &request.case_id)?;
+    let first = store.read_case(case, request.from, CHUNK).await?;
+    if first.len() < CHUNK {
+        return Ok(at_once(first));
+    }
     Ok(answers(async move |to| {
-        loop {
-            let events = store.read_case(case, from, CHUNK).await?;
-            let Some(last) = events.last().map(|event| event.position) else {
-                return Ok(());
-            };
-            let more = events.len() == CHUNK;
-            if !deliver(&to, events, &mut Left::of(0)).await || !more {
-                return Ok(());
+        let mut events = first;
+        while let Some(last) = events.last().map(|event| event.position) {
+            if !deliver(&to, events, &mut Left::of(0)).await {
+                break;
             }
-            from = last + 1;
+            events = store.read_case(case, last + 1, CHUNK).await?;
         }
+        Ok(())
     }))
+}
+
+/// What fits into one chunk, as nearly every stream and case does, needs neither a channel nor a task.
+fn at_once(events: Vec<StoredEvent>) -> Answers<wire::Event> {
+    Box::pin(futures::stream::iter(
+        events.into_iter().map(|event| Ok(event.into())),
+    ))
 }
 
 /// The events of a range, up to the head as it is now.
