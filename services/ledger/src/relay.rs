@@ -27,6 +27,8 @@ pub use streams::StreamSettings;
 
 /// Most messages the server takes in one atomic batch.
 const LARGEST_BATCH: usize = 1_000;
+/// Batches begin at least so far apart: what comes meanwhile travels together. An event that comes after a pause does not wait at all.
+const APART: Duration = Duration::from_millis(5);
 /// How often an idle relay looks whether the stream is still there and still what it was.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often a stopped relay looks whether somebody has set things right.
@@ -147,7 +149,9 @@ impl Relay<'_> {
         let mut last = self.checked_last(&stream).await?;
         backoff.reset();
         self.at(last);
+        let mut next_batch = tokio::time::Instant::now();
         loop {
+            tokio::time::sleep_until(next_batch).await;
             head.borrow_and_update();
             let events = self
                 .store
@@ -163,6 +167,7 @@ impl Relay<'_> {
             if events.len() == LARGEST_BATCH {
                 say(self.status, "catching up");
             }
+            next_batch = tokio::time::Instant::now() + APART;
             metrics::histogram!(names::RELAY_BATCH).record(events.len() as f64);
             last = publish::publish(&self.nats, self.settings.shards, last, events)
                 .await
