@@ -114,9 +114,11 @@ impl Desk {
         let (file, case) = self.handler.look(call.request.case).await?;
         case.is_before(&call.notice())?;
         let report = file.report().ok_or(Refusal::UnknownCase)?.position;
-        let reader = Some((call.actor.clone(), READER_ROLE));
-        let mut opened = self.ledger.open(Purpose::Handle, &[report], reader).await?;
-        let plain = match opened.remove(&report) {
+        let mut opening = self
+            .ledger
+            .open_on_record(Purpose::Handle, &[report], call.actor.clone(), READER_ROLE)
+            .await?;
+        let plain = match opening.contents.remove(&report) {
             Some(Opened::Plain(plain)) => plain,
             Some(Opened::Erased) => return Err(Refusal::Erased),
             Some(Opened::Refused(why)) => {
@@ -134,7 +136,11 @@ impl Desk {
                 "the content of the event at {report} is no report"
             ))
         })?;
-        let position = Position(self.ledger.head(Position(0)).await?.position);
+        let position = opening.on_record.ok_or_else(|| {
+            Refusal::Internal(anyhow::anyhow!(
+                "the content was opened and that is not on record"
+            ))
+        })?;
         Ok(Content {
             report,
             finding: file.finding()?,
