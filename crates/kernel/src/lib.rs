@@ -6,8 +6,10 @@ pub mod given;
 pub mod ids;
 pub mod taxonomy;
 pub mod time;
+pub mod words;
 
 pub use actor::Actor;
 pub use decider::Decider;
 pub use ids::{CaseId, EventId, IdentityKey, Position, RequestId, StreamId, TrackingCode};
 pub use time::{Clock, Instant};
+pub use words::UnknownWord;

@@ -2,39 +2,20 @@
 //! stable, lower snake case (the labelling guide of the project); what people see stands beside the code in both languages.
 
 use std::fmt;
-use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A code that is in none of the lists.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what}: the codes are {known}")]
-pub struct UnknownCode {
-    /// Which list.
-    pub what: &'static str,
-    /// The codes of the list, separated by commas.
-    pub known: String,
-}
-
+/// A list of codes that is serialised as such and has the names people see.
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident, $what:literal { $($variant:ident = $code:literal, $vi:literal, $en:literal;)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-        pub enum $name {
-            $(#[doc = $en] #[serde(rename = $code)] $variant,)+
-        }
+        crate::words!(
+            $(#[$doc])*
+            #[derive(Serialize, Deserialize, JsonSchema)]
+            $name, $what { $(#[doc = $en] #[serde(rename = $code)] $variant = $code;)+ }
+        );
 
         impl $name {
-            /// All of them, in the guide's order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The stable code.
-            #[must_use]
-            pub const fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code,)+ }
-            }
-
             /// The Vietnamese name, as people see it.
             #[must_use]
             pub const fn vi(self) -> &'static str {
@@ -45,22 +26,6 @@ macro_rules! codes {
             #[must_use]
             pub const fn en(self) -> &'static str {
                 match self { $(Self::$variant => $en,)+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.code())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownCode;
-            fn from_str(text: &str) -> Result<Self, UnknownCode> {
-                Self::ALL.iter().copied().find(|x| x.code() == text).ok_or_else(|| UnknownCode {
-                    what: $what,
-                    known: Self::ALL.iter().map(|x| x.code()).collect::<Vec<_>>().join(", "),
-                })
             }
         }
     };

@@ -14,9 +14,7 @@ use contracts::grpc::classification::{
 };
 use kernel::taxonomy::{Field, Kind, Level, Topic, Urgency};
 use kernel::{Actor, CaseId, Position, RequestId};
-use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
-use tracing::Instrument;
 
 use crate::error::Refusal;
 use crate::handle::{Decision, Handler};
@@ -112,7 +110,8 @@ impl Classification for Api {
         let deciding = self
             .handler
             .decide(&decision, |suggestion| decided.over(suggestion));
-        let position = traced(&metadata, deciding).await?;
+        let span = tracing::info_span!("classification.review", otel.kind = "server");
+        let position = trace::serving(&metadata, span, deciding).await?;
         Ok(Response::new(DecideReviewReply { position: position.0 }))
     }
 
@@ -238,18 +237,6 @@ fn acts_for_people(caller: &Caller) -> Result<(), Status> {
             "reviews are read and decided by people: use the console or an administrator's token",
         ))
     }
-}
-
-/// Runs a call as caused by whoever made it.
-async fn traced<T>(metadata: &MetadataMap, work: impl Future<Output = T>) -> T {
-    let traceparent = metadata
-        .get("traceparent")
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
-    let span = tracing::info_span!("classification.review", otel.kind = "server");
-    trace::set_parent(&span, &traceparent);
-    trace::caused_by(traceparent, work.instrument(span)).await
 }
 
 fn review(waiting: Waiting) -> Review {

@@ -74,7 +74,7 @@ impl Feedback for Api {
         let opinion: Opinion = asked
             .opinion
             .parse()
-            .map_err(|e: feedback_domain::words::UnknownWord| bad(e.to_string()))?;
+            .map_err(|e: kernel::UnknownWord| bad(e.to_string()))?;
         let common = Common {
             verb: "give_opinion",
             roles: &["leader", "office"],
@@ -94,7 +94,7 @@ impl Feedback for Api {
         let reason = asked
             .reason_code
             .parse()
-            .map_err(|e: feedback_domain::words::UnknownWord| bad(e.to_string()))?;
+            .map_err(|e: kernel::UnknownWord| bad(e.to_string()))?;
         let common = Common {
             verb: "reopen",
             roles: &["citizen", "operator", "office", "leader", "inspector"],

@@ -9,7 +9,6 @@ use contracts::grpc::intake::{SubmitReply, SubmitRequest};
 use intake_domain::Submission;
 use kernel::Actor;
 use tonic::{Request, Response, Status};
-use tracing::Instrument;
 
 use crate::handle::{Desk, Entrance};
 use crate::names;
@@ -34,14 +33,7 @@ impl Intake for Api {
             ));
         }
         let span = tracing::info_span!(names::SPAN_RECEIVE, otel.kind = "server", lane = "grpc");
-        let traceparent = request
-            .metadata()
-            .get("traceparent")
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or_default()
-            .to_owned();
-        trace::set_parent(&span, &traceparent);
-        let request = request.into_inner();
+        let (metadata, _, request) = request.into_parts();
         let entrance = Entrance {
             gateway: "grpc".to_owned(),
             sender: format!("grpc/{}", caller.name),
@@ -49,8 +41,7 @@ impl Intake for Api {
             express: request.express,
         };
         let receiving = self.desk.receive_soon(&entrance, submission(request));
-        let receipt = trace::caused_by(traceparent, receiving)
-            .instrument(span)
+        let receipt = trace::serving(&metadata, span, receiving)
             .await
             .map_err(|not_taken| not_taken.grpc())?;
         Ok(Response::new(SubmitReply {

@@ -17,7 +17,7 @@ use kernel::{CaseId, Position, RequestId};
 use routing_domain::{Command, UnitCode, city_date};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
-use tracing::Instrument;
+use tracing::Span;
 
 use crate::desk::{Call, Desk, Verb};
 use crate::error::Refusal;
@@ -55,16 +55,9 @@ pub(crate) fn service(
     })
 }
 
-/// Runs a call as caused by whoever made it.
-async fn traced<T>(metadata: &MetadataMap, work: impl Future<Output = T>) -> T {
-    let traceparent = metadata
-        .get("traceparent")
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
-    let span = tracing::info_span!(names::SPAN_DESK, otel.kind = "server");
-    trace::set_parent(&span, &traceparent);
-    trace::caused_by(traceparent, work.instrument(span)).await
+/// The span of a call to the desk.
+fn span() -> Span {
+    tracing::info_span!(names::SPAN_DESK, otel.kind = "server")
 }
 
 fn done(done: handle::Done) -> Response<Done> {
@@ -105,7 +98,9 @@ impl Api {
     }
 
     async fn act(&self, metadata: &MetadataMap, call: Call) -> Result<Response<Done>, Status> {
-        Ok(done(traced(metadata, self.desk.act(&call)).await?))
+        Ok(done(
+            trace::serving(metadata, span(), self.desk.act(&call)).await?,
+        ))
     }
 }
 
@@ -140,7 +135,7 @@ impl Routing for Api {
                 standing: on.standing(&unit),
             })
         });
-        Ok(done(traced(&metadata, ordering).await?))
+        Ok(done(trace::serving(&metadata, span(), ordering).await?))
     }
 
     async fn list_cases(
@@ -169,7 +164,7 @@ impl Routing for Api {
     async fn open(&self, request: Request<UnitRequest>) -> Result<Response<OpenReply>, Status> {
         let (metadata, _, on) = request.into_parts();
         let call = self.call(&metadata, Some(on), Verb::Open)?;
-        let content = traced(&metadata, self.desk.open(&call)).await?;
+        let content = trace::serving(&metadata, span(), self.desk.open(&call)).await?;
         let place = content.report.place;
         let mut reply = OpenReply {
             text: content.report.text,

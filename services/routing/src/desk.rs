@@ -234,7 +234,7 @@ impl Call {
         })
     }
 
-    fn code<T: FromStr<Err = routing_domain::words::UnknownWord>>(&self, what: &str) -> Result<T, Refusal> {
+    fn code<T: FromStr<Err = kernel::UnknownWord>>(&self, what: &str) -> Result<T, Refusal> {
         let code = self.request.code.as_deref().unwrap_or_default();
         code.parse()
             .map_err(|unknown| Refusal::Malformed(format!("code must be the {what}: {unknown}")))

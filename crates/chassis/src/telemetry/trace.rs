@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tracing::Span;
+use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 tokio::task_local! {
@@ -66,6 +66,13 @@ pub fn of_call(metadata: &tonic::metadata::MetadataMap) -> String {
         .to_owned()
 }
 
+/// Serves a gRPC call within `span`, as caused by whoever made the call.
+pub async fn serving<F: Future>(metadata: &tonic::metadata::MetadataMap, span: Span, work: F) -> F::Output {
+    let traceparent = of_call(metadata);
+    set_parent(&span, &traceparent);
+    caused_by(traceparent, work.instrument(span)).await
+}
+
 /// A gRPC call that carries the trace on.
 pub(crate) fn call<T>(message: T) -> tonic::Request<T> {
     let mut request = tonic::Request::new(message);
@@ -93,7 +100,6 @@ pub fn set_parent(span: &Span, traceparent: &str) {
 
 #[cfg(test)]
 mod tests {
-    use tracing::Instrument;
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;

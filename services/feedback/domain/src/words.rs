@@ -1,52 +1,6 @@
 //! The words of a procedure: what a citizen is told, over which way, and why a case is closed or reopened. Codes as in the contracts.
 
-use std::fmt;
-use std::str::FromStr;
-
-/// A code that is in none of the lists; says which are.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what}: the codes are {known}")]
-pub struct UnknownWord {
-    /// Which list.
-    pub what: &'static str,
-    /// Its codes.
-    pub known: String,
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident = $code:literal;)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant,)+ }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The stable code.
-            #[must_use]
-            pub const fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code,)+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.code())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownWord;
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
-                Self::ALL.iter().copied().find(|w| w.code() == text).ok_or_else(|| UnknownWord {
-                    what: $what,
-                    known: Self::ALL.iter().map(|w| w.code()).collect::<Vec<_>>().join(", "),
-                })
-            }
-        }
-    };
-}
+use kernel::words;
 
 words!(
     /// What a citizen is told.

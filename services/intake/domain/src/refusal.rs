@@ -1,25 +1,14 @@
 //! Why something cannot be a report: a code for programs, and one sentence for people, in both languages.
 
-use std::fmt;
-
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $vi:literal, $en:literal;)+) => {
-        /// Why. The sentences say what was wrong and what to do, and never quote what was sent.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Reason {
-            $($(#[$doc])* $variant,)+
-        }
+        kernel::words!(
+            /// Why. The sentences say what was wrong and what to do, and never quote what was sent. The code stands in
+            /// `report_refused` and in a refusal on RECEIPTS.
+            Reason, "reason" { $($(#[$doc])* $variant = $code;)+ }
+        );
 
         impl Reason {
-            /// Every reason there is.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The stable code, as in `report_refused` and in a refusal on RECEIPTS.
-            #[must_use]
-            pub const fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code,)+ }
-            }
-
             /// The sentence in Vietnamese.
             #[must_use]
             pub const fn vi(self) -> &'static str {
@@ -105,12 +94,6 @@ reasons!(
         "Không xử lý được tin này; tin đã được giữ lại để người phụ trách xem.",
         "It could not be handled; it is kept for a person to look at.";
 );
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
 
 /// What came cannot be a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

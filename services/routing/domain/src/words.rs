@@ -1,56 +1,10 @@
 //! The words a dispatch, a return and a result are stated in: stable codes.
 
-use std::fmt;
-use std::str::FromStr;
-
-/// A word that is in none of the lists.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what}: the codes are {known}")]
-pub struct UnknownWord {
-    /// Which list.
-    pub what: &'static str,
-    /// The codes of the list.
-    pub known: &'static str,
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $known:literal { $($(#[$each:meta])* $variant:ident = $code:literal;)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$each])* $variant,)+ }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The stable code.
-            #[must_use]
-            pub const fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code,)+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.code())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownWord;
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
-                match text {
-                    $($code => Ok(Self::$variant),)+
-                    _ => Err(UnknownWord { what: $what, known: $known }),
-                }
-            }
-        }
-    };
-}
+use kernel::words;
 
 words!(
     /// Why a case is put before a unit now.
-    Basis, "basis", "level_2, opinion_agreed, office_order, crime_report, emergency, reopened, better_unit" {
+    Basis, "basis" {
         /// A clear matter and a clear unit.
         Level2 = "level_2";
         /// The leaders agreed.
@@ -70,7 +24,7 @@ words!(
 
 words!(
     /// Why a unit gives a case back.
-    ReturnReason, "reason", "not_ours, incomplete, duplicate, conflict, other" {
+    ReturnReason, "reason" {
         /// Another body's task.
         NotOurs = "not_ours";
         /// Nobody can act on it without asking back.
@@ -86,7 +40,7 @@ words!(
 
 words!(
     /// What came of it.
-    Outcome, "outcome", "done, partly_done, not_possible, no_grounds" {
+    Outcome, "outcome" {
         /// Settled.
         Done = "done";
         /// Settled in part.
