@@ -1,6 +1,7 @@
 //! A real nats-server on a free port, with JetStream in a folder of its own.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -34,7 +35,14 @@ impl NatsServer {
     /// # Errors
     /// When no nats-server is found or it does not start.
     pub async fn start_with(configuration: &str) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
+        Self::start_on(tempfile::tempdir()?, configuration).await
+    }
+
+    /// The same in a given folder, which is deleted in the end.
+    ///
+    /// # Errors
+    /// As `start_with`.
+    pub async fn start_on(folder: tempfile::TempDir, configuration: &str) -> anyhow::Result<Self> {
         // -1: the server takes a free port and writes it to a file.
         let mut server = Self {
             folder,
@@ -50,6 +58,18 @@ impl NatsServer {
     #[must_use]
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// The folder that JetStream stores in.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
     }
 
     /// Connects without a credential.
@@ -87,7 +107,7 @@ impl NatsServer {
         if self.process.is_some() {
             bail!("kill the server before its data are deleted");
         }
-        let store = self.folder.path().join("store");
+        let store = self.store();
         if store.exists() {
             std::fs::remove_dir_all(store)?;
         }

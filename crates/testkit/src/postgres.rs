@@ -1,6 +1,6 @@
 //! A PostgreSQL server of a test's own: a fresh data folder, a free port, ended by its process id.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -34,8 +34,15 @@ impl Postgres {
     /// # Errors
     /// When PostgreSQL is not installed (`HOIAM_POSTGRES_BIN` names its folder of programs) or does not start.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_on(tempfile::Builder::new().prefix("hoiam-pg-").tempdir()?).await
+    }
+
+    /// The same in a given folder, which is deleted in the end.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn start_on(folder: TempDir) -> anyhow::Result<Self> {
         let bin = programs()?;
-        let folder = tempfile::Builder::new().prefix("hoiam-pg-").tempdir()?;
         let user = if geteuid().is_root() {
             Some(someone()?)
         } else {
@@ -81,7 +88,24 @@ impl Postgres {
     /// # Errors
     /// When it does not come back.
     pub async fn crash_and_restart(&mut self) -> anyhow::Result<()> {
-        self.server.end();
+        self.restart(Signal::SIGQUIT).await
+    }
+
+    /// Ended in an orderly way (`fast`: sessions are cut off, a checkpoint is written), then on again at the same address.
+    ///
+    /// # Errors
+    /// When it does not come back.
+    pub async fn stop_and_restart(&mut self) -> anyhow::Result<()> {
+        self.restart(Signal::SIGINT).await
+    }
+
+    /// Whether the server runs: it ends itself when it cannot go on.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.server.0.try_wait(), Ok(None))
+    }
+
+    async fn restart(&mut self, how: Signal) -> anyhow::Result<()> {
+        self.server.end(how);
         self.server = Server(serve(
             &self.bin,
             self.user.as_ref(),
@@ -98,7 +122,30 @@ impl Postgres {
     /// `postgres://…` of the database.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("postgres://hoiam@127.0.0.1:{}/hoiam", self.port)
+        self.url_of("hoiam")
+    }
+
+    /// Makes another empty database; `postgres://…` of it.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn database(&self, name: &'static str) -> anyhow::Result<String> {
+        let mut conn = PgConnection::connect(&self.url()).await?;
+        let create = format!("CREATE DATABASE {name}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create))
+            .execute(&mut conn)
+            .await?;
+        Ok(self.url_of(name))
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    fn url_of(&self, database: &str) -> String {
+        format!("postgres://hoiam@127.0.0.1:{}/{database}", self.port)
     }
 
     /// The data folder, for tests that look at what is on disk.
@@ -137,10 +184,10 @@ impl Server {
         }
     }
 
-    /// Ends it at once: SIGQUIT makes the server end its children without a checkpoint.
-    fn end(&mut self) {
+    /// Ends it: SIGQUIT makes the server end its children without a checkpoint, SIGINT with one.
+    fn end(&mut self, how: Signal) {
         if let (Ok(None), Ok(pid)) = (self.0.try_wait(), i32::try_from(self.0.id())) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGQUIT);
+            let _ = kill(Pid::from_raw(pid), how);
             let _ = self.0.wait();
         }
     }
@@ -148,7 +195,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.end();
+        self.end(Signal::SIGQUIT);
     }
 }
 

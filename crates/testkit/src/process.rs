@@ -94,6 +94,16 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Stops it in its tracks, as a machine does that is suspended.
+    pub fn pause(&mut self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&mut self) {
+        self.signal(Signal::SIGCONT);
+    }
+
     /// Asks it to stop.
     pub fn terminate(&mut self) {
         self.signal(Signal::SIGTERM);

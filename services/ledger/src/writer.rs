@@ -26,6 +26,10 @@ const STANDBY: Duration = Duration::from_millis(500);
 /// Attempts to get a lost connection back before those who wait are told to try again.
 const RECONNECTS: u32 = 8;
 
+/// Longest that PostgreSQL may be silent before its connection counts as lost: two statements at their timeout (5 s). A network that
+/// swallows packets ends no connection, and nobody would ever be answered again.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// What the writer is asked for.
 pub(crate) enum Work {
     /// An append.
@@ -186,14 +190,19 @@ impl Writer {
         unanswered: Vec<Pending>,
         stop: &CancellationToken,
     ) -> Result<Ended, (StoreError, Vec<Pending>)> {
-        let mut session = match Session::open(&self.engine, *stale).await {
-            Ok(session) => session,
+        let opening = async {
+            let mut session = Session::open(&self.engine, *stale).await?;
+            let backend = session.backend().await?;
+            Ok((session, backend))
+        };
+        let opened = tokio::time::timeout(SILENCE, opening).await;
+        let mut session = match opened.unwrap_or_else(|_| Err(silent())) {
+            Ok((session, backend)) => {
+                *stale = backend;
+                session
+            }
             Err(error) => return Err((error, unanswered)),
         };
-        match session.backend().await {
-            Ok(backend) => *stale = backend,
-            Err(error) => return Err((error, unanswered)),
-        }
         self.leading(true);
         tracing::info!(engine = self.store.engine(), "this instance writes");
         let ended = self.write_until_lost(&mut session, unanswered, stop).await;
@@ -235,22 +244,36 @@ impl Writer {
     /// Commits a batch and answers it. What comes back is unanswered: the session is of no more use.
     async fn process(&mut self, session: &mut Session, batch: Vec<Pending>) -> Option<Vec<Pending>> {
         let works: Vec<&Work> = batch.iter().map(|pending| &pending.work).collect();
-        let error = match self.transact(session, &works).await {
-            Ok(outcomes) => {
+        let done = match &self.engine {
+            // A file answers, with an error at worst; what is under way on it is never dropped.
+            Engine::Sqlite(_) => Some(self.transact(session, &works).await),
+            // Dropped half-way only together with its connection: what became of it is looked up on the next.
+            Engine::Postgres(_) => tokio::time::timeout(SILENCE, self.transact(session, &works))
+                .await
+                .ok(),
+        };
+        let error = match done {
+            None => {
+                tracing::error!(requests = batch.len(), "the database is silent; connecting anew");
+                return Some(batch);
+            }
+            Some(Ok(outcomes)) => {
                 batch
                     .into_iter()
                     .zip(outcomes)
                     .for_each(|(pending, outcome)| pending.answer(outcome));
                 return None;
             }
-            Err(error) => error,
+            Some(Err(error)) => error,
         };
         tracing::error!(
             error = &error as &dyn std::error::Error,
             requests = batch.len(),
             "a batch failed"
         );
-        let alive = session.recover().await;
+        let alive = tokio::time::timeout(SILENCE, session.recover())
+            .await
+            .unwrap_or(false);
         if matches!(error, StoreError::NotLeader) {
             batch
                 .into_iter()
@@ -300,4 +323,8 @@ impl Writer {
             }
         }
     }
+}
+
+fn silent() -> StoreError {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()
 }

@@ -32,7 +32,16 @@ impl Writer {
         works: &[&Work],
     ) -> Result<Vec<Outcome>, StoreError> {
         let began = Instant::now();
+        // Of appends only: leases are taken all the time, and a test that waits for its append would never meet its point.
+        let appends = works.iter().any(|work| matches!(work, Work::Append(_)));
+        let step = |name| {
+            if appends {
+                chassis::failpoint::hit(name);
+            }
+        };
+        step("ledger.before_lock");
         let mut head = session.begin().await?;
+        step("ledger.after_lock");
         self.store.committed(uint(head.position));
         let recorded_at = self.clock.now().0.max(head.recorded_at);
         let (known, keys) = self.look_up(session, works).await?;
@@ -58,14 +67,9 @@ impl Writer {
             Vec::new()
         };
         if appended || leases.iter().flatten().any(|(_, stored)| *stored) {
-            // Events only: leases are taken all the time, and a test that waits for its append would never meet it.
-            if appended {
-                chassis::failpoint::hit("ledger.before_commit");
-            }
+            step("ledger.before_commit");
             session.commit().await?;
-            if appended {
-                chassis::failpoint::hit("ledger.after_commit_before_reply");
-            }
+            step("ledger.after_commit_before_reply");
         } else {
             session.rollback().await?;
         }
@@ -167,6 +171,7 @@ impl Writer {
         missing.dedup();
         // On disk before the commit: no committed event is ever without its key.
         keys.extend(self.vault.create(&missing, batch.numbers.recorded_at).await?);
+        chassis::failpoint::hit("ledger.after_keys");
         let mut frontier = Frontier::from_bytes(uint(head.position), &head.frontier).ok_or(
             StoreError::Damaged("the Merkle frontier does not fit the head's position"),
         )?;

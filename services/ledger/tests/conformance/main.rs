@@ -6,7 +6,6 @@
 )]
 
 mod append;
-mod crash;
 mod disk;
 mod lease;
 mod open;
@@ -76,9 +75,5 @@ on_both_engines! {
         a_second_ledger_on_the_same_database_does_not_write,
         another_key_encryption_key_is_refused_at_the_start,
         a_ledger_whose_key_store_is_gone_does_not_start,
-    ],
-    crash => [
-        a_death_before_the_commit_leaves_nothing_and_the_request_may_be_sent_again,
-        a_death_after_the_commit_leaves_everything_and_the_request_is_answered_again,
     ],
 }

@@ -1,0 +1,11 @@
+//! Everything is done to a ledger that a machine, a network or a person may do to it. After each: positions are dense, nothing that was
+//! acknowledged is lost, nothing is there twice, all proofs hold (`testkit::record`).
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "test code in functions of its own; a test that cannot run here says so"
+)]
+
+mod crash;
+mod lost_answers;
+mod world;
