@@ -7,5 +7,7 @@
 )]
 
 mod crash;
+mod full;
+mod leader;
 mod lost_answers;
 mod world;
