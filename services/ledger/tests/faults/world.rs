@@ -322,7 +322,6 @@ pub(crate) async fn relayed(client: &mut Client) {
 
 /// What the ledger said when it refused.
 #[track_caller]
-
 pub(crate) fn reason(status: &Status) -> wire::refusal::Reason {
     wire::Refusal::decode(status.details())
         .ok()
