@@ -114,10 +114,9 @@ impl Ledger for Api {
         request: Request<wire::ReadAllRequest>,
     ) -> Result<Response<Self::ReadAllStream>, Status> {
         self.reader(request.metadata())?;
-        Ok(Response::new(read::all(
-            self.store.clone(),
-            request.into_inner(),
-        )?))
+        Ok(Response::new(
+            read::all(self.store.clone(), request.into_inner()).await?,
+        ))
     }
 
     async fn follow(
@@ -148,6 +147,7 @@ impl Ledger for Api {
             relay_state: relay.state,
             engine: self.store.engine().to_owned(),
             shards: self.shards,
+            ..Default::default()
         }))
     }
 

@@ -49,6 +49,14 @@ pub enum Refused {
         /// Who asked.
         caller: String,
     },
+    /// The caller may not put an event down to this actor.
+    #[error("{caller} may not name {actor} as the actor: name yourself, or whom you act for")]
+    ForeignActor {
+        /// Who was named; an id, never a name.
+        actor: String,
+        /// Who asked.
+        caller: String,
+    },
     /// Malformed.
     #[error("{field} is not valid: {why}")]
     Invalid {
@@ -103,6 +111,7 @@ impl Refused {
             Self::RequestIdReused => "request_id_reused",
             Self::TooLarge { .. } => "too_large",
             Self::ForeignCategory { .. } => "foreign_category",
+            Self::ForeignActor { .. } => "foreign_actor",
             Self::Invalid { .. } => "invalid",
             Self::NotLeader => "not_leader",
             Self::Unavailable => "unavailable",
@@ -117,7 +126,7 @@ impl Refused {
             }
             Self::RequestIdReused => Code::AlreadyExists,
             Self::TooLarge { .. } | Self::Invalid { .. } => Code::InvalidArgument,
-            Self::ForeignCategory { .. } => Code::PermissionDenied,
+            Self::ForeignCategory { .. } | Self::ForeignActor { .. } => Code::PermissionDenied,
             Self::NotLeader | Self::Unavailable => Code::Unavailable,
         }
     }
@@ -148,6 +157,9 @@ impl From<Refused> for wire::Refusal {
             }),
             Refused::ForeignCategory { category, caller } => {
                 Reason::ForeignCategory(wire::ForeignCategory { category, caller })
+            }
+            Refused::ForeignActor { actor, caller } => {
+                Reason::ForeignActor(wire::ForeignActor { actor, caller })
             }
             Refused::Invalid { field, .. } => Reason::Invalid(wire::Invalid { field }),
             Refused::NotLeader => Reason::NotLeader(wire::NotLeader {

@@ -4,6 +4,7 @@ use contracts::grpc::ledger as wire;
 use uuid::Uuid;
 
 use crate::error::Refused;
+use crate::request::{self, MAX_PARTS};
 
 /// One committed event with its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,23 +107,54 @@ pub struct Filter {
     pub case_id: Option<Uuid>,
     /// Only events of this actor.
     pub actor: Option<String>,
+    /// Only what happened within these times.
+    pub occurred: Between,
+}
+
+/// Two instants in microseconds, UTC; each is within, and where there is none there is no bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Between {
+    /// The first.
+    pub from: Option<i64>,
+    /// The last.
+    pub until: Option<i64>,
 }
 
 impl TryFrom<wire::Filter> for Filter {
     type Error = Refused;
 
+    /// Recorded time is not part of it: that is found as positions.
     fn try_from(filter: wire::Filter) -> Result<Self, Refused> {
+        Refused::over(
+            "the number of categories of a filter",
+            MAX_PARTS,
+            filter.categories.len(),
+        )?;
+        Refused::over("the number of types of a filter", MAX_PARTS, filter.types.len())?;
+        filter
+            .categories
+            .iter()
+            .try_for_each(|name| request::category("filter.categories", name))?;
+        filter
+            .types
+            .iter()
+            .try_for_each(|name| request::type_name("filter.types", name))?;
+        if let Some(actor) = &filter.actor {
+            request::actor("filter.actor", actor)?;
+        }
         let case_id = filter
             .case_id
-            .map(|id| {
-                Uuid::from_slice(&id).map_err(|_| Refused::invalid("filter.case_id", "it must be 16 bytes"))
-            })
+            .map(|id| request::id("filter.case_id", &id))
             .transpose()?;
         Ok(Self {
             categories: filter.categories,
             names: filter.types,
             case_id,
             actor: filter.actor,
+            occurred: Between {
+                from: filter.occurred_from,
+                until: filter.occurred_until,
+            },
         })
     }
 }

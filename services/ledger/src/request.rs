@@ -216,12 +216,7 @@ impl NewEvent {
             let must = "it must be microseconds between the years 1 and 9999";
             return Err(Refused::invalid(format!("{field}.occurred_at"), must));
         }
-        if Actor::parse(&event.actor).is_err() {
-            return Err(Refused::invalid(
-                format!("{field}.actor"),
-                "it must be `citizen` or `<role>:<id>`",
-            ));
-        }
+        actor(&format!("{field}.actor"), &event.actor)?;
         if !is_json_object(&event.data) {
             return Err(Refused::invalid(
                 format!("{field}.data"),
@@ -274,6 +269,30 @@ pub(crate) fn category(field: &str, name: &str) -> Result<(), Refused> {
         .ok_or_else(|| Refused::invalid(field, "it must be 1 to 64 lower-case letters, digits, '-' or '_'"))
 }
 
+pub(crate) fn actor(field: &str, text: &str) -> Result<(), Refused> {
+    let must = "it must be `citizen` or `<role>:<id>`, an id and never a name";
+    Actor::parse(text)
+        .map(|_| ())
+        .map_err(|_| Refused::invalid(field, must))
+}
+
+/// The name of a type as readers ask for it: `routing.case_routed`, without its version.
+pub(crate) fn type_name(field: &str, name: &str) -> Result<(), Refused> {
+    let good = name
+        .split_once('.')
+        .is_some_and(|(of, event)| category(field, of).is_ok() && is_snake(event));
+    good.then_some(())
+        .ok_or_else(|| Refused::invalid(field, "it must be <category>.<snake_case>, without the version"))
+}
+
+fn is_snake(event: &str) -> bool {
+    (1..=MAX_NAME).contains(&event.len())
+        && event.starts_with(|first: char| first.is_ascii_lowercase())
+        && event
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
 /// A word of ours that travels in a subject or names a consumer: letters, digits, `-`, `_`, `.`.
 pub(crate) fn word(field: &str, text: &str) -> Result<(), Refused> {
     let good = (1..=128).contains(&text.len())
@@ -288,17 +307,12 @@ pub(crate) fn word(field: &str, text: &str) -> Result<(), Refused> {
 fn type_<'a>(text: &'a str, category: &str) -> Option<(&'a str, u32)> {
     let (name, revision) = text.rsplit_once(".v")?;
     let event = name.strip_prefix(category)?.strip_prefix('.')?;
-    let snake = (1..=MAX_NAME).contains(&event.len())
-        && event.starts_with(|first: char| first.is_ascii_lowercase())
-        && event
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     // No leading zero or sign: a type has one spelling.
     let revision: u32 = revision
         .parse()
         .ok()
         .filter(|n: &u32| *n > 0 && n.to_string() == revision)?;
-    snake.then_some((name, revision))
+    is_snake(event).then_some((name, revision))
 }
 
 /// What travels as a header of the stream: printable ASCII.

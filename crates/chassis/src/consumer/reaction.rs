@@ -64,6 +64,7 @@ impl From<LedgerError> for Failure {
             | LedgerError::LeaseLost { .. } => Self::Transient(error.into()),
             LedgerError::TooLarge { .. } => Self::poison("too_large", error.to_string()),
             LedgerError::ForeignCategory { .. } => Self::poison("foreign_category", error.to_string()),
+            LedgerError::ForeignActor { .. } => Self::poison("foreign_actor", error.to_string()),
             LedgerError::RequestIdReused => Self::poison("request_id_reused", error.to_string()),
             LedgerError::Invalid { .. } => Self::poison("invalid_request", error.to_string()),
             LedgerError::Answer { .. } => Self::poison("ledger_answer", error.to_string()),

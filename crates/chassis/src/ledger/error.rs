@@ -44,6 +44,14 @@ pub enum LedgerError {
         /// Who tried.
         caller: String,
     },
+    /// The caller may not put an event down to this actor.
+    #[error("`{caller}` may not name `{actor}` as the actor")]
+    ForeignActor {
+        /// Who was named.
+        actor: String,
+        /// Who tried.
+        caller: String,
+    },
     /// The request is malformed: a fault of the program that made it.
     #[error("the request is not valid: {what}")]
     Invalid {
@@ -110,6 +118,10 @@ impl LedgerError {
                 category: r.category,
                 caller: r.caller,
             },
+            Some(Reason::ForeignActor(r)) => Self::ForeignActor {
+                actor: r.actor,
+                caller: r.caller,
+            },
             Some(Reason::Invalid(r)) => Self::Invalid {
                 what: format!("{}: {message}", r.field),
             },
@@ -149,7 +161,9 @@ impl LedgerError {
             }
             Self::RequestIdReused => Code::AlreadyExists,
             Self::TooLarge { .. } | Self::Invalid { .. } => Code::InvalidArgument,
-            Self::ForeignCategory { .. } | Self::Denied { .. } => Code::PermissionDenied,
+            Self::ForeignCategory { .. } | Self::ForeignActor { .. } | Self::Denied { .. } => {
+                Code::PermissionDenied
+            }
             Self::Unavailable { .. } => Code::Unavailable,
             Self::Answer { .. } => Code::Internal,
         };

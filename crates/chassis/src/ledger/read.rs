@@ -41,8 +41,7 @@ impl LedgerClient {
         let request = wire::ReadStreamRequest {
             category: stream.category.clone(),
             stream_id: bytes::Bytes::copy_from_slice(stream.id.as_bytes()),
-            from_version: 0,
-            limit: 0,
+            ..Default::default()
         };
         let events = self
             .patiently(|mut grpc: Inner| {
@@ -60,7 +59,7 @@ impl LedgerClient {
     pub async fn read_case(&self, case: CaseId) -> Result<Vec<Recorded>, LedgerError> {
         let request = wire::ReadCaseRequest {
             case_id: bytes::Bytes::from(case.to_vec()),
-            from: 0,
+            ..Default::default()
         };
         let events = self
             .patiently(|mut grpc: Inner| {
@@ -182,6 +181,7 @@ impl Reading {
                 to: self.range.to.map_or(0, |to| to.0),
                 limit: self.range.limit.map_or(0, |limit| limit - self.given),
                 filter: Some(self.filter.clone()),
+                backwards: false,
             };
             let mut grpc = self.client.grpc.clone();
             let reply = match self.kind {

@@ -1,55 +1,47 @@
-//! Reading and following: in chunks, through a bounded channel, so that a slow reader costs no memory.
+//! Reading and following: in chunks, one read ahead of what is being sent, so that a slow reader costs little memory.
+
+use std::ops::RangeInclusive;
 
 use contracts::grpc::ledger as wire;
+use futures::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::Answers;
-use crate::error::Refused;
-use crate::event::{Filter, StoredEvent};
-use crate::request::{MAX_PARTS, id};
-use crate::store::Store;
+use crate::error::{Refused, StoreError};
+use crate::event::{Between, Filter, StoredEvent};
+use crate::request::{category, id};
+use crate::store::{Order, Store, StreamStretch};
 
-/// Events read at once: 256 of the largest are 16 MiB.
+/// Events read at once. Of the largest these are 16 MiB, and a reader has at most three such chunks: one being sent, one that
+/// waits, one just read. Of the usual size (600 bytes) the three are half a MiB.
 const CHUNK: usize = 256;
 /// Positions looked at in one statement of a filtered read, so that a filter that matches nothing does not scan all at once.
 const WINDOW: u64 = 20_000;
 
-type Sender = mpsc::Sender<Result<wire::Event, Status>>;
+/// No position or version reaches it.
+const LAST: u64 = i64::MAX as u64;
+
+type Sender = mpsc::Sender<Result<Vec<StoredEvent>, Status>>;
 
 /// The events of one stream.
 pub(super) async fn stream(
     store: Store,
     request: wire::ReadStreamRequest,
 ) -> Result<Answers<wire::Event>, Status> {
-    let wire::ReadStreamRequest {
-        category,
-        from_version,
-        ..
-    } = request;
-    let stream_id = id("stream_id", &request.stream_id)?;
-    let mut left = Left::of(request.limit);
-    let chunk = left.chunk();
-    let first = store
-        .read_stream(&category, stream_id, from_version, chunk)
-        .await?;
-    if first.len() < chunk {
-        return Ok(at_once(first));
-    }
-    Ok(answers(async move |to| {
-        let mut events = first;
-        while let Some(last) = events.last().map(|event| event.version) {
-            if !deliver(&to, events, &mut left).await {
-                break;
-            }
-            events = store
-                .read_stream(&category, stream_id, last + 1, left.chunk())
-                .await?;
-        }
-        Ok(())
-    }))
+    category("category", &request.category)?;
+    let stretch = StreamStretch {
+        id: id("stream_id", &request.stream_id)?,
+        category: request.category,
+        versions: begun_at(request.from_version, request.backwards),
+        to: known(&store, request.recorded_until).await?,
+        occurred_until: request.occurred_until,
+    };
+    let range = stretch.versions.clone();
+    let scan = Scan::new(What::Stream(stretch), range, request.backwards, request.limit);
+    answers(store, scan).await
 }
 
 /// The events of one case.
@@ -57,39 +49,40 @@ pub(super) async fn case(
     store: Store,
     request: wire::ReadCaseRequest,
 ) -> Result<Answers<wire::Event>, Status> {
-    let case = id("case_id", &request.case_id)?;
-    let first = store.read_case(case, request.from, CHUNK).await?;
-    if first.len() < CHUNK {
-        return Ok(at_once(first));
-    }
-    Ok(answers(async move |to| {
-        let mut events = first;
-        while let Some(last) = events.last().map(|event| event.position) {
-            if !deliver(&to, events, &mut Left::of(0)).await {
-                break;
-            }
-            events = store.read_case(case, last + 1, CHUNK).await?;
-        }
-        Ok(())
-    }))
-}
-
-/// What fits into one chunk, as nearly every stream and case does, needs neither a channel nor a task.
-fn at_once(events: Vec<StoredEvent>) -> Answers<wire::Event> {
-    Box::pin(futures::stream::iter(
-        events.into_iter().map(|event| Ok(event.into())),
-    ))
+    let filter = Filter {
+        case_id: Some(id("case_id", &request.case_id)?),
+        occurred: Between {
+            from: None,
+            until: request.occurred_until,
+        },
+        ..Filter::default()
+    };
+    let begun = begun_at(request.from, request.backwards);
+    let to = known(&store, request.recorded_until).await?.min(*begun.end());
+    let scan = Scan::new(
+        What::All(filter),
+        *begun.start()..=to,
+        request.backwards,
+        request.limit,
+    );
+    answers(store, scan).await
 }
 
 /// The events of a range, up to the head as it is now.
-pub(super) fn all(store: Store, request: wire::ReadAllRequest) -> Result<Answers<wire::Event>, Refused> {
-    let mut range = Range::try_from(request)?;
-    let head = *store.watch().borrow();
-    Ok(answers(async move |to| {
-        let end = if range.to == 0 { head } else { range.to.min(head) };
-        range.read_to(&store, end, &to).await?;
-        Ok(())
-    }))
+pub(super) async fn all(store: Store, request: wire::ReadAllRequest) -> Result<Answers<wire::Event>, Status> {
+    let wanted = Wanted::try_from(request)?;
+    let mut from = wanted.from;
+    if let Some(instant) = wanted.recorded.from {
+        from = store.recorded_from(from, instant).await?;
+    }
+    let to = known(&store, wanted.recorded.until).await?.min(wanted.to);
+    let scan = Scan::new(
+        What::All(wanted.filter),
+        from..=to,
+        wanted.backwards,
+        wanted.limit,
+    );
+    answers(store, scan).await
 }
 
 /// The same without an end: reads up to the head, waits until it moves, and reads on from exactly there.
@@ -98,32 +91,15 @@ pub(super) fn follow(
     request: wire::ReadAllRequest,
     stop: CancellationToken,
 ) -> Result<Answers<wire::Event>, Refused> {
-    let mut range = Range::try_from(request)?;
-    Ok(answers(async move |to| {
-        let mut head = store.watch();
-        loop {
-            let committed = *head.borrow_and_update();
-            let end = if range.to == 0 {
-                committed
-            } else {
-                range.to.min(committed)
-            };
-            let read = async {
-                let open = range.read_to(&store, end, &to).await?;
-                Ok::<_, Status>(open && (range.to == 0 || range.from <= range.to))
-            };
-            let go_on = tokio::select! {
-                go_on = read => go_on?,
-                () = stop.cancelled() => return Err(stopping()),
-            };
-            if !go_on {
-                return Ok(());
-            }
-            tokio::select! {
-                changed = head.changed() => if changed.is_err() { return Err(stopping()) },
-                () = to.closed() => return Ok(()),
-                () = stop.cancelled() => return Err(stopping()),
-            }
+    let wanted = Wanted::try_from(request)?;
+    if wanted.backwards {
+        return Err(Refused::invalid("backwards", "what is followed goes forwards"));
+    }
+    Ok(sent(async move |to| {
+        let following = wanted.follow(&store, &to);
+        tokio::select! {
+            over = following => over,
+            () = stop.cancelled() => Err(stopping()),
         }
     }))
 }
@@ -132,87 +108,196 @@ fn stopping() -> Status {
     Status::unavailable("the ledger stops: follow again from the next position")
 }
 
-/// What is still to be read.
-struct Range {
-    from: u64,
-    to: u64,
-    left: Left,
-    filter: Filter,
+/// A version or position where reading begins; 0 is the end it comes from.
+fn begun_at(from: u64, backwards: bool) -> RangeInclusive<u64> {
+    match (from, backwards) {
+        (0, true) => 1..=LAST,
+        (from, true) => 1..=from,
+        (from, false) => from.max(1)..=LAST,
+    }
 }
 
-impl TryFrom<wire::ReadAllRequest> for Range {
+/// The last position that was known at an instant, or now.
+async fn known(store: &Store, recorded_until: Option<i64>) -> Result<u64, StoreError> {
+    match recorded_until {
+        Some(instant) => store.recorded_until(instant).await,
+        None => Ok(*store.watch().borrow()),
+    }
+}
+
+/// What `ReadAll` and `Follow` are asked for.
+struct Wanted {
+    from: u64,
+    to: u64,
+    recorded: Between,
+    filter: Filter,
+    backwards: bool,
+    limit: u64,
+}
+
+impl TryFrom<wire::ReadAllRequest> for Wanted {
     type Error = Refused;
 
     fn try_from(request: wire::ReadAllRequest) -> Result<Self, Refused> {
-        let filter = Filter::try_from(request.filter.unwrap_or_default())?;
-        Refused::over(
-            "the number of categories of a filter",
-            MAX_PARTS,
-            filter.categories.len(),
-        )?;
-        Refused::over("the number of types of a filter", MAX_PARTS, filter.names.len())?;
+        let filter = request.filter.unwrap_or_default();
         Ok(Self {
             from: request.from.max(1),
-            to: request.to,
-            left: Left::of(request.limit),
-            filter,
+            to: if request.to == 0 { LAST } else { request.to },
+            recorded: Between {
+                from: filter.recorded_from,
+                until: filter.recorded_until,
+            },
+            filter: Filter::try_from(filter)?,
+            backwards: request.backwards,
+            limit: request.limit,
         })
     }
 }
 
-impl Range {
-    /// Reads up to `end` and leaves `from` after it; false when the reader is gone or has enough.
-    async fn read_to(&mut self, store: &Store, end: u64, to: &Sender) -> Result<bool, Status> {
-        while self.from <= end {
-            let window = end.min(self.from.saturating_add(WINDOW - 1));
-            let chunk = self.left.chunk();
-            let events = store.read_all(self.from, window, chunk, &self.filter).await?;
-            // A full chunk may have more behind it in the window; otherwise the window is done.
-            self.from = match events.last() {
-                Some(last) if events.len() == chunk => last.position + 1,
-                _ => window + 1,
-            };
-            if !deliver(to, events, &mut self.left).await {
-                return Ok(false);
+impl Wanted {
+    /// Ends when the reader is gone or has enough, or when nothing more can be within what is wanted.
+    async fn follow(mut self, store: &Store, to: &Sender) -> Result<(), Status> {
+        let mut head = store.watch();
+        let mut scan = Scan::new(What::All(self.filter), self.from..=0, false, self.limit);
+        loop {
+            let committed = *head.borrow_and_update();
+            if let Some(instant) = self.recorded.from {
+                scan.low = store.recorded_from(scan.low, instant).await?;
+                if scan.low <= committed {
+                    self.recorded.from = None;
+                }
+            }
+            let mut end = self.to;
+            if let Some(instant) = self.recorded.until {
+                let until = store.recorded_until(instant).await?;
+                // Something later is on record already, so nothing earlier will come.
+                if until < committed {
+                    end = end.min(until);
+                }
+            }
+            scan.high = committed.min(end);
+            while !scan.over() {
+                let events = scan.next(store).await?;
+                if to.send(Ok(events)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            if scan.left == Some(0) || committed >= end {
+                return Ok(());
+            }
+            tokio::select! {
+                changed = head.changed() => if changed.is_err() { return Err(stopping()) },
+                () = to.closed() => return Ok(()),
             }
         }
-        Ok(true)
     }
 }
 
-/// A limit counted down; 0 means none.
-struct Left(Option<u64>);
+/// What is read: by position, or of one stream by version.
+enum What {
+    All(Filter),
+    Stream(StreamStretch),
+}
 
-impl Left {
-    fn of(limit: u64) -> Self {
-        Self((limit > 0).then_some(limit))
+/// A read under way: what is still to be looked at.
+struct Scan {
+    what: What,
+    low: u64,
+    high: u64,
+    order: Order,
+    /// Events still wanted; `None`: all.
+    left: Option<u64>,
+}
+
+impl Scan {
+    fn new(what: What, range: RangeInclusive<u64>, backwards: bool, limit: u64) -> Self {
+        let (low, high) = range.into_inner();
+        Self {
+            what,
+            low,
+            high,
+            order: if backwards {
+                Order::Backwards
+            } else {
+                Order::Forwards
+            },
+            left: (limit > 0).then_some(limit),
+        }
     }
 
-    fn chunk(&self) -> usize {
-        self.0
-            .map_or(CHUNK, |left| usize::try_from(left).unwrap_or(CHUNK).min(CHUNK))
+    fn over(&self) -> bool {
+        self.low > self.high || self.left == Some(0)
+    }
+
+    /// The next chunk, which may hold nothing while there is more to look at.
+    async fn next(&mut self, store: &Store) -> Result<Vec<StoredEvent>, StoreError> {
+        let chunk = self.left.map_or(CHUNK, |left| {
+            usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK))
+        });
+        let window = self.window();
+        let (low, high) = (*window.start(), *window.end());
+        let events = match &mut self.what {
+            What::All(filter) => store.read_range(window, self.order, chunk, filter).await?,
+            What::Stream(stretch) => {
+                stretch.versions = window;
+                store.read_stream(stretch, self.order, chunk).await?
+            }
+        };
+        // A full chunk may have more behind it in the window; otherwise the window is done.
+        let last = events.last().filter(|_| events.len() == chunk);
+        let last = last.map(|event| match self.what {
+            What::All(_) => event.position,
+            What::Stream(_) => event.version,
+        });
+        match self.order {
+            Order::Forwards => self.low = last.unwrap_or(high) + 1,
+            // Numbers begin at 1, so this ends at 0 with `low` still above it.
+            Order::Backwards => self.high = last.unwrap_or(low) - 1,
+        }
+        if let Some(left) = &mut self.left {
+            *left -= events.len() as u64;
+        }
+        Ok(events)
+    }
+
+    /// What one statement looks at: all of it where an index leads to the events.
+    fn window(&self) -> RangeInclusive<u64> {
+        let indexed = match &self.what {
+            What::All(filter) => filter.case_id.is_some(),
+            What::Stream(_) => true,
+        };
+        match self.order {
+            _ if indexed => self.low..=self.high,
+            Order::Forwards => self.low..=self.high.min(self.low + WINDOW - 1),
+            Order::Backwards => self.low.max(self.high.saturating_sub(WINDOW - 1))..=self.high,
+        }
     }
 }
 
-/// False when the reader is gone or has enough.
-async fn deliver(to: &Sender, events: Vec<StoredEvent>, left: &mut Left) -> bool {
-    for event in events {
-        if to.send(Ok(event.into())).await.is_err() {
-            return false;
-        }
-        if let Some(left) = &mut left.0 {
-            *left = left.saturating_sub(1);
-        }
+/// What fits into one chunk, as nearly every stream and case does, needs neither a channel nor a task.
+async fn answers(store: Store, mut scan: Scan) -> Result<Answers<wire::Event>, Status> {
+    if scan.over() {
+        return Ok(Box::pin(stream::empty()));
     }
-    left.0 != Some(0)
+    let first = scan.next(&store).await?;
+    if scan.over() {
+        return Ok(Box::pin(stream::iter(first).map(|event| Ok(event.into()))));
+    }
+    Ok(sent(async move |to| {
+        let mut events = first;
+        while to.send(Ok(events)).await.is_ok() && !scan.over() {
+            events = scan.next(&store).await?;
+        }
+        Ok(())
+    }))
 }
 
 /// Runs the reading beside the call; its error is the last thing that the reader hears.
-fn answers<F>(read: impl FnOnce(Sender) -> F) -> Answers<wire::Event>
+fn sent<F>(read: impl FnOnce(Sender) -> F) -> Answers<wire::Event>
 where
     F: Future<Output = Result<(), Status>> + Send + 'static,
 {
-    let (to, from) = mpsc::channel(CHUNK);
+    let (to, chunks) = mpsc::channel(1);
     let reading = read(to.clone());
     tokio::spawn(async move {
         if let Err(status) = reading.await {
@@ -220,5 +305,13 @@ where
             let _ = to.send(Err(status)).await;
         }
     });
-    Box::pin(ReceiverStream::new(from))
+    Box::pin(ReceiverStream::new(chunks).flat_map(|chunk| {
+        let (events, error) = match chunk {
+            Ok(events) => (events, None),
+            Err(status) => (Vec::new(), Some(Err(status))),
+        };
+        stream::iter(events)
+            .map(|event| Ok(event.into()))
+            .chain(stream::iter(error))
+    }))
 }

@@ -9,6 +9,7 @@ mod append;
 mod disk;
 mod lease;
 mod open;
+mod range;
 mod read;
 mod schema;
 mod throughput;
@@ -56,6 +57,11 @@ on_both_engines! {
         the_head_waits_for_a_position_that_is_about_to_come,
         the_merkle_root_is_what_anybody_recomputes_from_the_events,
         only_who_may_read_reads,
+    ],
+    range => [
+        every_read_gives_what_a_filter_over_everything_gives,
+        a_follower_between_two_times_waits_for_the_one_and_ends_at_the_other,
+        a_read_that_cannot_be_meant_is_refused_by_the_name_of_its_field,
     ],
     open => [
         content_opens_for_a_purpose_the_caller_has_and_for_no_other,

@@ -98,6 +98,7 @@ pub(crate) async fn a_stream_a_case_and_a_filtered_range_are_read_in_order(world
         stream_id: id(stream),
         from_version: 2,
         limit: 600,
+        ..Default::default()
     };
     let events = collect(client.read_stream(read).await.unwrap().into_inner()).await;
     assert_eq!(
@@ -109,7 +110,7 @@ pub(crate) async fn a_stream_a_case_and_a_filtered_range_are_read_in_order(world
         client
             .read_case(wire::ReadCaseRequest {
                 case_id: id(case),
-                from: 0,
+                ..Default::default()
             })
             .await
             .unwrap()
@@ -125,6 +126,7 @@ pub(crate) async fn a_stream_a_case_and_a_filtered_range_are_read_in_order(world
             to,
             limit,
             filter: Some(filter),
+            ..Default::default()
         };
         let events = collect(client.read_all(request).await.unwrap().into_inner()).await;
         events.iter().map(|it| it.position).collect::<Vec<_>>()
