@@ -175,7 +175,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Outbox(arguments) => outbox::run(&data, &arguments).await.map(done),
         Command::Parked(arguments) => parked::run(&data, arguments).await.map(done),
         Command::Doctor(arguments) => doctor::run(&data, &arguments).await,
-        Command::Ledger(arguments) => ledger::run(&data, &arguments).await.map(done),
+        Command::Ledger(arguments) => ledger::run(&data, arguments).await,
         Command::Bench(arguments) => Box::pin(bench::run(arguments)).await.map(done),
     }
 }
