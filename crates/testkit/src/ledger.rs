@@ -119,6 +119,7 @@ impl TestLedger {
             database: Secret::new(database),
             kek: path("kek"),
             shards,
+            advertise: None,
             no_relay: nats_url.is_empty(),
             listen: ListenConfig {
                 grpc_listen: "127.0.0.1:0".to_owned(),

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::leadership::Leadership;
 use crate::status::RelayStatus;
 use crate::store::Store;
 use crate::vault::Vault;
@@ -36,6 +37,7 @@ pub(crate) struct Api {
     pub(crate) callers: Callers,
     pub(crate) clock: std::sync::Arc<dyn kernel::Clock>,
     pub(crate) relay: watch::Receiver<RelayStatus>,
+    pub(crate) leadership: Leadership,
     pub(crate) shards: u32,
     pub(crate) stop: CancellationToken,
 }
@@ -147,6 +149,9 @@ impl Ledger for Api {
             relay_state: relay.state,
             engine: self.store.engine().to_owned(),
             shards: self.shards,
+            leader: head.leader,
+            fence: head.fence,
+            leads: self.leadership.fence().is_some(),
             ..Default::default()
         }))
     }

@@ -21,6 +21,10 @@ pub struct Config {
     /// Publish nothing: for maintenance, and for a ledger without a broker.
     #[arg(long, env = "HOIAM_LEDGER_NO_RELAY")]
     pub no_relay: bool,
+    /// Where others reach this instance's gRPC, e.g. `http://ledger-1:7401`: callers of an instance that does not write are told. None:
+    /// the address it listens on, if its port is fixed.
+    #[arg(long, env = "HOIAM_LEDGER_ADVERTISE")]
+    pub advertise: Option<String>,
     /// Listeners and callers.
     #[command(flatten)]
     pub listen: ListenConfig,
@@ -30,6 +34,22 @@ pub struct Config {
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryConfig,
+}
+
+impl Config {
+    /// Where others are sent; empty when nobody can know.
+    pub(crate) fn address(&self) -> String {
+        match (
+            &self.advertise,
+            self.listen.grpc_listen.parse::<std::net::SocketAddr>(),
+        ) {
+            (Some(url), _) => url.clone(),
+            (None, Ok(listen)) if listen.port() != 0 && !listen.ip().is_unspecified() => {
+                format!("http://{listen}")
+            }
+            _ => String::new(),
+        }
+    }
 }
 
 impl Settings for Config {
@@ -49,6 +69,13 @@ impl Settings for Config {
         }
         if !(1..=1_024).contains(&self.shards) {
             problems.push(Problem::new("--shards", "must be from 1 to 1024"));
+        }
+        if self
+            .advertise
+            .as_ref()
+            .is_some_and(|url| !url.starts_with("http"))
+        {
+            problems.push(Problem::new("--advertise", "must begin with http:// or https://"));
         }
         if self.listen.callers.is_none() {
             problems.push(Problem::new(

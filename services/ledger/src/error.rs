@@ -66,8 +66,11 @@ pub enum Refused {
         why: &'static str,
     },
     /// Another instance writes.
-    #[error("this instance does not write now: try again, or ask the one that does")]
-    NotLeader,
+    #[error("this instance does not write now: {}", if leader.is_empty() { "try again, or ask the one that does".to_owned() } else { format!("ask {leader}") })]
+    NotLeader {
+        /// Where the one that writes is reached; empty when it is not known.
+        leader: String,
+    },
     /// The database did not take it. Nothing is known to be stored; the same request may be sent again.
     #[error("the ledger cannot store this now: send the same request again")]
     Unavailable,
@@ -113,7 +116,7 @@ impl Refused {
             Self::ForeignCategory { .. } => "foreign_category",
             Self::ForeignActor { .. } => "foreign_actor",
             Self::Invalid { .. } => "invalid",
-            Self::NotLeader => "not_leader",
+            Self::NotLeader { .. } => "not_leader",
             Self::Unavailable => "unavailable",
             Self::LeaseLost { .. } => "lease_lost",
         }
@@ -127,7 +130,7 @@ impl Refused {
             Self::RequestIdReused => Code::AlreadyExists,
             Self::TooLarge { .. } | Self::Invalid { .. } => Code::InvalidArgument,
             Self::ForeignCategory { .. } | Self::ForeignActor { .. } => Code::PermissionDenied,
-            Self::NotLeader | Self::Unavailable => Code::Unavailable,
+            Self::NotLeader { .. } | Self::Unavailable => Code::Unavailable,
         }
     }
 }
@@ -162,9 +165,7 @@ impl From<Refused> for wire::Refusal {
                 Reason::ForeignActor(wire::ForeignActor { actor, caller })
             }
             Refused::Invalid { field, .. } => Reason::Invalid(wire::Invalid { field }),
-            Refused::NotLeader => Reason::NotLeader(wire::NotLeader {
-                leader: String::new(),
-            }),
+            Refused::NotLeader { leader } => Reason::NotLeader(wire::NotLeader { leader }),
             Refused::Unavailable => Reason::Unavailable(wire::Unavailable {}),
             Refused::LeaseLost { fence } => Reason::LeaseLost(wire::LeaseLost { fence }),
         };
@@ -222,7 +223,10 @@ impl From<StoreError> for Status {
     fn from(error: StoreError) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
         match error {
-            StoreError::NotLeader => Refused::NotLeader.into(),
+            StoreError::NotLeader => Refused::NotLeader {
+                leader: String::new(),
+            }
+            .into(),
             StoreError::Damaged(_) => Self::data_loss("what is stored is damaged: run `hoiam doctor`"),
             _ => Refused::Unavailable.into(),
         }

@@ -5,6 +5,7 @@ pub mod config;
 pub mod envelope;
 pub mod error;
 pub mod event;
+pub mod leadership;
 pub mod merkle;
 pub mod relay;
 pub mod request;

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
 use crate::event::{Filter, StoredEvent};
+use crate::leadership::Leadership;
 use crate::status::{RelayStatus, RelayStatusSender};
 use crate::store::Store;
 
@@ -62,11 +63,12 @@ pub async fn run(
     broker: BrokerAccess,
     settings: StreamSettings,
     status: RelayStatusSender,
+    leadership: Leadership,
     shutdown: CancellationToken,
 ) {
     tokio::select! {
         () = shutdown.cancelled() => {}
-        () = relay_for_ever(&store, &broker, &settings, &status) => {}
+        () = relay_for_ever(&store, &broker, &settings, &status, leadership) => {}
     }
 }
 
@@ -75,6 +77,7 @@ async fn relay_for_ever(
     broker: &BrokerAccess,
     settings: &StreamSettings,
     status: &RelayStatusSender,
+    mut leadership: Leadership,
 ) {
     let mut backoff = Backoff::between_services();
     say(status, "waiting for the broker");
@@ -97,8 +100,16 @@ async fn relay_for_ever(
         status,
     };
     loop {
+        if leadership.fence().is_none() {
+            say(status, "standing by");
+        }
+        // Another instance's relay is left alone; were there two, the sequence that a batch expects would keep them apart.
+        let fence = leadership.taken().await;
         relay.nats.connected().await;
-        let Err(ended) = relay.session(&mut backoff).await;
+        let ended = tokio::select! {
+            Err(ended) = relay.session(&mut backoff) => ended,
+            () = leadership.lost(fence) => continue,
+        };
         match &ended {
             Ended::NotOurs(why) => {
                 say(status, &format!("stopped: {why}"));

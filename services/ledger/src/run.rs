@@ -69,12 +69,13 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     );
     let health = Health::default();
     health.set("writing", false);
-    let (writer, writing) = Writer::new(
+    let (writer, leadership, writing) = Writer::new(
         engine,
         store.clone(),
         Arc::clone(&vault),
         Arc::clone(&life.clock),
         health.clone(),
+        config.address(),
     );
     let stop_writing = CancellationToken::new();
     let writing = tokio::spawn(writing.run(stop_writing.clone()));
@@ -93,6 +94,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
             config.broker.clone(),
             settings,
             status,
+            leadership.clone(),
             stop_relaying.clone(),
         );
         Some(tokio::spawn(relaying))
@@ -104,6 +106,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         callers,
         clock: Arc::clone(&life.clock),
         relay,
+        leadership,
         shards: config.shards,
         stop: life.shutdown.clone(),
     };

@@ -36,6 +36,10 @@ pub struct Head {
     pub recorded_at: i64,
     /// Of the Merkle tree over all events.
     pub frontier: Frontier,
+    /// Raised each time an instance becomes the writer.
+    pub fence: u64,
+    /// Where the writer's gRPC is reached; empty when it did not say.
+    pub leader: String,
 }
 
 impl Head {
@@ -159,9 +163,10 @@ impl Store {
     }
 
     /// Looks at the database for a head that another instance moved.
-    pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
-        self.committed(self.head().await?.position);
-        Ok(())
+    pub(crate) async fn refresh(&self) -> Result<Head, StoreError> {
+        let head = self.head().await?;
+        self.committed(head.position);
+        Ok(head)
     }
 
     /// The end of the committed history.
@@ -339,7 +344,8 @@ impl Store {
     }
 }
 
-pub(crate) const HEAD: &str = "SELECT position, recorded_at, fence, streams, frontier FROM head WHERE id = 1";
+pub(crate) const HEAD: &str =
+    "SELECT position, recorded_at, fence, streams, frontier, leader FROM head WHERE id = 1";
 
 /// The head row.
 pub(crate) struct HeadRow {
@@ -348,6 +354,7 @@ pub(crate) struct HeadRow {
     pub(crate) fence: i64,
     pub(crate) streams: i64,
     pub(crate) frontier: Vec<u8>,
+    pub(crate) leader: String,
 }
 
 impl HeadRow {
@@ -360,6 +367,8 @@ impl HeadRow {
             position,
             recorded_at: self.recorded_at,
             frontier,
+            fence: uint(self.fence),
+            leader: self.leader.clone(),
         })
     }
 }
@@ -406,6 +415,7 @@ from_row!(HeadRow, |row| Ok(Self {
     fence: row.try_get("fence")?,
     streams: row.try_get("streams")?,
     frontier: row.try_get("frontier")?,
+    leader: row.try_get("leader")?,
 }));
 
 from_row!(StoredEvent, |row| Ok(Self {

@@ -13,8 +13,9 @@ use contracts::grpc::ledger as wire;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Refused, StoreError};
+use crate::leadership::{Leadership, LeadershipSender};
 use crate::request::Request;
-use crate::store::session::Session;
+use crate::store::session::{Backend, Session};
 use crate::store::{Engine, Store};
 use crate::telemetry;
 use crate::vault::Vault;
@@ -23,6 +24,8 @@ use lease::LeaseRequest;
 
 /// Pause between attempts to become the writer.
 const STANDBY: Duration = Duration::from_millis(500);
+/// How often an instance says that it still writes.
+const RENEW: Duration = Duration::from_millis(1_500);
 /// Attempts to get a lost connection back before those who wait are told to try again.
 const RECONNECTS: u32 = 8;
 
@@ -94,6 +97,11 @@ pub(crate) struct Writer {
     clock: Arc<dyn kernel::Clock>,
     lanes: Lanes,
     health: Health,
+    /// Where our gRPC is reached; empty when nobody said.
+    address: String,
+    leadership: LeadershipSender,
+    /// Where the instance that writes is reached, as far as known.
+    leader: String,
 }
 
 enum Ended {
@@ -110,7 +118,8 @@ impl Writer {
         vault: Arc<Vault>,
         clock: Arc<dyn kernel::Clock>,
         health: Health,
-    ) -> (WriterHandle, Self) {
+        address: String,
+    ) -> (WriterHandle, Leadership, Self) {
         let (express, express_rx) = Lane::new();
         let (bulk, bulk_rx) = Lane::new();
         let handle = WriterHandle {
@@ -122,8 +131,10 @@ impl Writer {
             express: express_rx,
             bulk: bulk_rx,
         };
+        let (sender, leadership) = Leadership::new();
         (
             handle,
+            leadership,
             Self {
                 engine,
                 store,
@@ -131,6 +142,9 @@ impl Writer {
                 clock,
                 lanes,
                 health,
+                address,
+                leadership: sender,
+                leader: String::new(),
             },
         )
     }
@@ -155,11 +169,11 @@ impl Writer {
                     unanswered = pending;
                     failures += 1;
                     let refused = if matches!(error, StoreError::NotLeader) {
-                        Refused::NotLeader
+                        self.not_leader()
                     } else {
                         Refused::Unavailable
                     };
-                    if matches!(refused, Refused::NotLeader) || failures >= RECONNECTS {
+                    if matches!(refused, Refused::NotLeader { .. }) || failures >= RECONNECTS {
                         unanswered
                             .drain(..)
                             .for_each(|pending| pending.answer(Err(refused.clone())));
@@ -170,28 +184,35 @@ impl Writer {
                             "not writing now; trying again"
                         );
                     }
-                    if self.stand_by(&refused, failures >= RECONNECTS, &stop).await {
+                    if self.stand_by(refused, failures >= RECONNECTS, &stop).await {
                         return;
                     }
                 }
             }
-            self.leading(false);
+            self.leading(None);
         }
     }
 
-    fn leading(&self, leading: bool) {
-        metrics::gauge!(telemetry::LEADING).set(f64::from(u8::from(leading)));
-        self.health.set("writing", leading);
+    fn leading(&self, fence: Option<u64>) {
+        metrics::gauge!(telemetry::LEADING).set(f64::from(u8::from(fence.is_some())));
+        self.health.set("writing", fence.is_some());
+        self.leadership.send_replace(fence);
+    }
+
+    fn not_leader(&self) -> Refused {
+        Refused::NotLeader {
+            leader: self.leader.clone(),
+        }
     }
 
     async fn lead(
         &mut self,
-        stale: &mut Option<i32>,
+        stale: &mut Option<Backend>,
         unanswered: Vec<Pending>,
         stop: &CancellationToken,
     ) -> Result<Ended, (StoreError, Vec<Pending>)> {
         let opening = async {
-            let mut session = Session::open(&self.engine, *stale).await?;
+            let mut session = Session::open(&self.engine, stale.clone(), &self.address).await?;
             let backend = session.backend().await?;
             Ok((session, backend))
         };
@@ -203,8 +224,12 @@ impl Writer {
             }
             Err(error) => return Err((error, unanswered)),
         };
-        self.leading(true);
-        tracing::info!(engine = self.store.engine(), "this instance writes");
+        self.leading(Some(session.fence()));
+        tracing::info!(
+            engine = self.store.engine(),
+            fence = session.fence(),
+            "this instance writes"
+        );
         let ended = self.write_until_lost(&mut session, unanswered, stop).await;
         if matches!(ended, Ended::Stopped) {
             session.close().await;
@@ -226,9 +251,18 @@ impl Writer {
                 .for_each(|pending| pending.answer(Err(Refused::Unavailable)));
             return Ended::Lost(Vec::new());
         }
+        let mut renew = tokio::time::interval(RENEW);
+        renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let batch = tokio::select! {
                 batch = self.lanes.next() => batch,
+                _ = renew.tick() => {
+                    if let Err(error) = session.renew().await {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "the leadership could not be renewed");
+                        return Ended::Lost(Vec::new());
+                    }
+                    continue;
+                }
                 () = stop.cancelled(), if self.lanes.open() => {
                     self.lanes.close();
                     continue;
@@ -275,9 +309,11 @@ impl Writer {
             .await
             .unwrap_or(false);
         if matches!(error, StoreError::NotLeader) {
+            self.look_at_the_head().await;
+            let refused = self.not_leader();
             batch
                 .into_iter()
-                .for_each(|pending| pending.answer(Err(Refused::NotLeader)));
+                .for_each(|pending| pending.answer(Err(refused.clone())));
             return Some(Vec::new());
         }
         if !alive {
@@ -302,14 +338,12 @@ impl Writer {
 
     /// Waits a while before the next attempt; true when the ledger stops. Who asks meanwhile is refused at once when
     /// another instance writes or the database has been away for long.
-    async fn stand_by(&mut self, refused: &Refused, long: bool, stop: &CancellationToken) -> bool {
-        let refuse = matches!(refused, Refused::NotLeader) || long;
-        if let Err(error) = self.store.refresh().await {
-            tracing::debug!(
-                error = &error as &dyn std::error::Error,
-                "the head cannot be read"
-            );
-        }
+    async fn stand_by(&mut self, refused: Refused, long: bool, stop: &CancellationToken) -> bool {
+        self.look_at_the_head().await;
+        let (refuse, refused) = match refused {
+            Refused::NotLeader { .. } => (true, self.not_leader()),
+            other => (long, other),
+        };
         let pause = tokio::time::sleep(STANDBY);
         tokio::pin!(pause);
         loop {
@@ -321,6 +355,17 @@ impl Writer {
                     None => return true,
                 },
             }
+        }
+    }
+
+    /// Learns from the database how far another instance is, and where it is reached.
+    async fn look_at_the_head(&mut self) {
+        match self.store.refresh().await {
+            Ok(head) => self.leader = head.leader,
+            Err(error) => tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "the head cannot be read"
+            ),
         }
     }
 }

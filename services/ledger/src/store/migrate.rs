@@ -3,10 +3,17 @@
 use super::engine::{Conn, Engine, on};
 use crate::error::StoreError;
 
-const SQLITE: [&str; 1] = [include_str!("../../migrations/sqlite/0001_ledger.sql")];
-const POSTGRES: [&str; 1] = [include_str!("../../migrations/postgres/0001_ledger.sql")];
-const SQLITE_KEYS: [&str; 1] = [include_str!("../../migrations/sqlite-keys/0001_keys.sql")];
-const POSTGRES_KEYS: [&str; 1] = [include_str!("../../migrations/postgres-keys/0001_keys.sql")];
+// In order; the place in the list is the version.
+const SQLITE: &[&str] = &[
+    include_str!("../../migrations/sqlite/0001_ledger.sql"),
+    include_str!("../../migrations/sqlite/0002_leadership.sql"),
+];
+const POSTGRES: &[&str] = &[
+    include_str!("../../migrations/postgres/0001_ledger.sql"),
+    include_str!("../../migrations/postgres/0002_leadership.sql"),
+];
+const SQLITE_KEYS: &[&str] = &[include_str!("../../migrations/sqlite-keys/0001_keys.sql")];
+const POSTGRES_KEYS: &[&str] = &[include_str!("../../migrations/postgres-keys/0001_keys.sql")];
 
 /// A migration may take as long as it takes; two instances at once wait for one another.
 const PG_BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(4711001)";
@@ -23,14 +30,14 @@ pub async fn run(database_url: &str) -> Result<(), StoreError> {
             apply(
                 &engine,
                 "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)",
-                &SQLITE,
+                SQLITE,
                 false,
             )
             .await?;
             apply(
                 &keys,
                 "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)",
-                &SQLITE_KEYS,
+                SQLITE_KEYS,
                 true,
             )
             .await
@@ -39,13 +46,13 @@ pub async fn run(database_url: &str) -> Result<(), StoreError> {
             apply(
                 &engine,
                 "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)",
-                &POSTGRES,
+                POSTGRES,
                 false,
             )
             .await?;
             let schema = "CREATE SCHEMA IF NOT EXISTS keys; \
                           CREATE TABLE IF NOT EXISTS keys.schema_version (version BIGINT NOT NULL)";
-            apply(&keys, schema, &POSTGRES_KEYS, true).await
+            apply(&keys, schema, POSTGRES_KEYS, true).await
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::time::Duration;
 
-use sqlx::QueryBuilder;
+use sqlx::{PgConnection, QueryBuilder};
 use uuid::Uuid;
 
 use super::engine::{Conn, Engine, on};
@@ -14,8 +14,13 @@ use crate::error::StoreError;
 
 /// Ids asked for in one statement of SQLite; PostgreSQL takes them all as one array.
 const CHUNK: usize = 500;
-/// Held by the writer's session as long as it lives. One ledger per database.
+/// Held by the writer's session as long as it lives. One ledger per database. Less than 2^32, so it is an `objid` of `pg_locks`.
 const WRITER_LOCK: i64 = 4_711_002;
+/// A writer renews every `RENEW`, and the server ends a statement of it after 5 s. One that has been silent for longer is paused or
+/// cut off; ending one that was merely slow does no harm, because of the fence.
+const SILENT: Duration = Duration::from_secs(6);
+/// The database's own clock, so that no two machines' clocks are compared.
+const PG_NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
 /// A request stored before.
 #[derive(Clone, Debug)]
@@ -45,41 +50,40 @@ pub(crate) struct Session {
 
 impl Session {
     /// Connects and takes leadership: a lock that ends with the session, and a fence that outlives it.
-    /// `stale` is the server's process of our own session before, if one was lost: it is ended first.
+    /// `stale` is our own session before, if one was lost: it is ended first, and so is that of a writer that fell silent.
+    /// `address` is where our gRPC is reached, for those who ask another instance.
     ///
     /// # Errors
     /// `NotLeader` while another instance holds the lock.
-    pub(crate) async fn open(engine: &Engine, stale: Option<i32>) -> Result<Self, StoreError> {
+    pub(crate) async fn open(
+        engine: &Engine,
+        stale: Option<Backend>,
+        address: &str,
+    ) -> Result<Self, StoreError> {
         let lock = match engine {
             Engine::Sqlite(path) => Some(lock_file(path)?),
             Engine::Postgres(_) => None,
         };
         let mut conn = Conn::open(engine, false).await?;
         if let Conn::Postgres(conn) = &mut conn {
-            if let Some(stale) = stale {
+            let ended = match stale {
                 // A session whose connection broke may still hold the lock, or a COMMIT in flight.
-                sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND application_name = 'hoiam-ledger'")
-                    .bind(stale)
-                    .execute(&mut *conn)
-                    .await?;
-            }
-            let mut taken = false;
-            for _ in 0..20 {
-                taken = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-                    .bind(WRITER_LOCK)
-                    .fetch_one(&mut *conn)
-                    .await?;
-                if taken || stale.is_none() {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            if !taken {
+                Some(stale) => end(conn, stale).await?,
+                None => false,
+            };
+            let ended = end_silent(conn).await? || ended;
+            if !take_lock(conn, ended).await? {
                 return Err(StoreError::NotLeader);
             }
         }
+        let now = match conn {
+            Conn::Sqlite(_) => "0",
+            Conn::Postgres(_) => PG_NOW,
+        };
         let fence = on!(Conn: &mut conn, conn, Db => {
-            sqlx::query_scalar::<Db, i64>("UPDATE head SET fence = fence + 1 WHERE id = 1 RETURNING fence").fetch_one(conn).await?
+            let mut query = QueryBuilder::<Db>::new("UPDATE head SET fence = fence + 1, leader = ");
+            query.push_bind(address.to_owned()).push(", renewed_at = ").push(now).push(" WHERE id = 1 RETURNING fence");
+            query.build_query_scalar::<i64>().fetch_one(conn).await?
         });
         Ok(Self {
             conn,
@@ -88,16 +92,36 @@ impl Session {
         })
     }
 
-    /// The server's process behind the session, to be ended if the session is lost.
-    pub(crate) async fn backend(&mut self) -> Result<Option<i32>, StoreError> {
-        match &mut self.conn {
-            Conn::Sqlite(_) => Ok(None),
-            Conn::Postgres(conn) => Ok(Some(
-                sqlx::query_scalar("SELECT pg_backend_pid()")
-                    .fetch_one(conn)
-                    .await?,
-            )),
-        }
+    /// Raised when this session took leadership.
+    pub(crate) fn fence(&self) -> u64 {
+        uint(self.fence)
+    }
+
+    /// The server's side of the session, to be ended if the session is lost.
+    pub(crate) async fn backend(&mut self) -> Result<Option<Backend>, StoreError> {
+        let Conn::Postgres(conn) = &mut self.conn else {
+            return Ok(None);
+        };
+        let sql = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+        let (pid, started) = sqlx::query_as(sql).fetch_one(conn).await?;
+        Ok(Some(Backend { pid, started }))
+    }
+
+    /// Says that this instance still writes. On SQLite the file lock says so by itself.
+    ///
+    /// # Errors
+    /// `NotLeader` when another has taken over.
+    pub(crate) async fn renew(&mut self) -> Result<(), StoreError> {
+        let Conn::Postgres(conn) = &mut self.conn else {
+            return Ok(());
+        };
+        let mut query = QueryBuilder::<sqlx::Postgres>::new("UPDATE head SET renewed_at = ");
+        query
+            .push(PG_NOW)
+            .push(" WHERE id = 1 AND fence = ")
+            .push_bind(self.fence);
+        let renewed = query.build().execute(conn).await?.rows_affected();
+        (renewed == 1).then_some(()).ok_or(StoreError::NotLeader)
     }
 
     /// Begins a transaction, locks the head row and checks that nobody took over since.
@@ -109,7 +133,7 @@ impl Session {
             }
             Conn::Postgres(conn) => {
                 sqlx::raw_sql("BEGIN").execute(&mut *conn).await?;
-                let head = "SELECT position, recorded_at, fence, streams, frontier FROM head WHERE id = 1 FOR UPDATE";
+                let head = "SELECT position, recorded_at, fence, streams, frontier, leader FROM head WHERE id = 1 FOR UPDATE";
                 sqlx::query_as(head).fetch_one(conn).await?
             }
         };
@@ -288,6 +312,61 @@ impl Session {
     pub(crate) async fn close(self) {
         self.conn.close().await;
     }
+}
+
+/// A session as the server knows it. The start tells it from a later one with the same process id.
+#[derive(Clone, Debug)]
+pub(crate) struct Backend {
+    pid: i32,
+    started: String,
+}
+
+/// Ends a session of ours at the server; whether there was one to end.
+async fn end(conn: &mut PgConnection, backend: Backend) -> Result<bool, StoreError> {
+    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE pid = $1 AND backend_start::text = $2 AND application_name = 'hoiam-ledger'";
+    let ended: Option<bool> = sqlx::query_scalar(sql)
+        .bind(backend.pid)
+        .bind(backend.started)
+        .fetch_optional(conn)
+        .await?;
+    Ok(ended.unwrap_or(false))
+}
+
+/// Ends the session of a writer that holds the lock and has not renewed for `SILENT`: it is paused, or cut off. The fence keeps
+/// whatever it does when it wakes from counting.
+async fn end_silent(conn: &mut PgConnection) -> Result<bool, StoreError> {
+    let mut query = QueryBuilder::<sqlx::Postgres>::new(
+        "SELECT a.pid, pg_terminate_backend(a.pid) FROM head h, pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.granted AND l.objsubid = 1 \
+         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.objid::bigint = ",
+    );
+    query
+        .push_bind(WRITER_LOCK)
+        .push(" AND h.renewed_at < ")
+        .push(PG_NOW)
+        .push(" - ")
+        .push_bind(i64::try_from(SILENT.as_micros()).unwrap_or(i64::MAX));
+    let ended: Option<(i32, bool)> = query.build_query_as().fetch_optional(conn).await?;
+    if let Some((backend, _)) = ended {
+        tracing::warn!(backend, "the writer fell silent: its session is ended");
+    }
+    Ok(ended.is_some_and(|(_, ended)| ended))
+}
+
+/// Tries to take the writer's lock; after a session was ended, for as long as its end may take.
+async fn take_lock(conn: &mut PgConnection, ended: bool) -> Result<bool, StoreError> {
+    for _ in 0..if ended { 20 } else { 1 } {
+        let taken = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+            .bind(WRITER_LOCK)
+            .fetch_one(&mut *conn)
+            .await?;
+        if taken {
+            return Ok(true);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(false)
 }
 
 fn lock_file(database: &std::path::Path) -> Result<File, StoreError> {

@@ -65,6 +65,7 @@ impl World {
             kek,
             shards: 1,
             no_relay: true,
+            advertise: None,
             listen,
             broker: Default::default(),
             telemetry: Default::default(),

@@ -1,11 +1,14 @@
 //! Two instances of one ledger on one PostgreSQL: whoever is stopped in its tracks and wakes again must not write.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use contracts::grpc::ledger as wire;
+use prost::Message as _;
 use testkit::postgres::Postgres;
 use testkit::process::Process;
+use wire::refusal::Reason;
 
-use crate::world::{Load, Site, any_append, append_surely, head_reaches};
+use crate::world::{Client, Load, Site, any_append, append_surely, head_reaches};
 
 /// From the leader's death or pause to the other's first commit.
 const TAKEOVER: Duration = Duration::from_secs(10);
@@ -49,6 +52,56 @@ async fn paused_and_woken(times: u32) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_paused_past_takeover_writes_nothing_when_it_wakes() {
     paused_and_woken(1).await;
+}
+
+async fn head(client: &mut Client) -> wire::HeadReply {
+    client
+        .head(wire::HeadRequest::default())
+        .await
+        .unwrap()
+        .into_inner()
+}
+
+/// Does something to the leader while nothing is written, and appends to the other as soon as it writes.
+async fn replaced(harm: impl FnOnce(&mut Process)) -> (Postgres, [(Site, Process); 2]) {
+    let postgres = Postgres::start().await.unwrap();
+    let mut pair = two(&postgres).await;
+    let mut standby = pair[1].0.client();
+    let before = head(&mut standby).await;
+    assert!(!before.leads && before.leader == pair[0].0.address());
+    let began = Instant::now();
+    harm(&mut pair[0].1);
+    while !head(&mut standby).await.leads {}
+    let mut chance = testkit::chance::Chance::seeded().branch(1_001);
+    append_surely(&mut [standby.clone()], any_append(&mut chance)).await;
+    assert!(
+        began.elapsed() < TAKEOVER,
+        "{:?} until the other writes",
+        began.elapsed()
+    );
+    let after = head(&mut standby).await;
+    assert!(after.leader == pair[1].0.address() && after.fence > before.fence);
+    (postgres, pair)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_leader_is_replaced_at_once() {
+    replaced(Process::kill9).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_paused_in_silence_is_replaced_and_says_who_writes_when_it_wakes() {
+    let (_postgres, [(site, mut leader), (other, _running)]) = replaced(Process::pause).await;
+    leader.resume();
+    let mut woken = site.client();
+    while head(&mut woken).await.leads {}
+    let mut chance = testkit::chance::Chance::seeded().branch(1_002);
+    let refused = woken.append(any_append(&mut chance)).await.unwrap_err();
+    let refusal = wire::Refusal::decode(refused.details()).unwrap();
+    let Some(Reason::NotLeader(wire::NotLeader { leader })) = refusal.reason else {
+        panic!("{refusal:?}")
+    };
+    assert_eq!(leader, other.address());
 }
 
 #[tokio::test(flavor = "multi_thread")]
