@@ -1,5 +1,6 @@
 //! Logs, traces and metrics: installed once per process.
 
+mod chain;
 pub mod names;
 pub mod trace;
 
@@ -17,6 +18,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::{LogFormat, TelemetryConfig};
+
+pub use chain::chain;
 
 /// Ends telemetry: spans still in memory are sent.
 #[must_use]

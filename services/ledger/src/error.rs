@@ -221,7 +221,7 @@ pub enum StoreError {
 
 impl From<StoreError> for Status {
     fn from(error: StoreError) -> Self {
-        tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
+        tracing::error!(error = %chassis::telemetry::chain(&error), "the store failed");
         match error {
             StoreError::NotLeader => Refused::NotLeader {
                 leader: String::new(),

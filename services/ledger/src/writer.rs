@@ -180,7 +180,7 @@ impl Writer {
                     }
                     if failures == 1 || failures % 120 == 0 {
                         tracing::warn!(
-                            error = &error as &dyn std::error::Error,
+                            error = %chassis::telemetry::chain(&error),
                             "not writing now; trying again"
                         );
                     }
@@ -257,8 +257,9 @@ impl Writer {
             let batch = tokio::select! {
                 batch = self.lanes.next() => batch,
                 _ = renew.tick() => {
-                    if let Err(error) = session.renew().await {
-                        tracing::warn!(error = &error as &dyn std::error::Error, "the leadership could not be renewed");
+                    let renewed = tokio::time::timeout(SILENCE, session.renew()).await;
+                    if let Err(error) = renewed.unwrap_or_else(|_| Err(silent())) {
+                        tracing::warn!(error = %chassis::telemetry::chain(&error), "the leadership could not be renewed");
                         return Ended::Lost(Vec::new());
                     }
                     continue;
@@ -301,7 +302,7 @@ impl Writer {
             Some(Err(error)) => error,
         };
         tracing::error!(
-            error = &error as &dyn std::error::Error,
+            error = %chassis::telemetry::chain(&error),
             requests = batch.len(),
             "a batch failed"
         );
@@ -363,7 +364,7 @@ impl Writer {
         match self.store.refresh().await {
             Ok(head) => self.leader = head.leader,
             Err(error) => tracing::debug!(
-                error = &error as &dyn std::error::Error,
+                error = %chassis::telemetry::chain(&error),
                 "the head cannot be read"
             ),
         }

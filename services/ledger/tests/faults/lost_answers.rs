@@ -35,7 +35,7 @@ async fn commit_replies_are_lost(loss: Loss, appends: u64, one_in: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_answer_is_lost_is_looked_up_and_acknowledged_once() {
-    commit_replies_are_lost(Loss::CommitReply, 1_600, 10).await;
+    commit_replies_are_lost(Loss::CommitReply, 800, 8).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,10 @@
 )]
 
 mod crash;
+mod damage;
 mod full;
 mod leader;
 mod lost_answers;
+mod storm;
+mod syscalls;
 mod world;

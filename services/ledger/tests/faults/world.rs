@@ -25,7 +25,7 @@ pub(crate) type Client = LedgerClient<InterceptedService<Channel, BearerToken>>;
 /// Beyond this something hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a client waits for one answer before it asks again.
-const CALL: Duration = Duration::from_secs(3);
+pub(crate) const CALL: Duration = Duration::from_secs(3);
 /// 2026-01-01T00:00:00Z.
 const START: i64 = 1_767_225_600_000_000;
 
@@ -228,11 +228,13 @@ pub(crate) fn id(id: Uuid) -> bytes::Bytes {
     bytes::Bytes::copy_from_slice(id.as_bytes())
 }
 
-/// Whether the same request may be sent again: the ledger said so, or the way to it broke.
+/// Whether the same request may be sent again: the ledger said so, or the way to it broke. (Exhausted is a connection on which too many
+/// calls were cancelled: HTTP/2 servers end it.)
 pub(crate) fn may_be_sent_again(status: &Status) -> bool {
+    use Code::{Cancelled, DeadlineExceeded, Internal, ResourceExhausted, Unavailable, Unknown};
     matches!(
         status.code(),
-        Code::Unavailable | Code::Unknown | Code::Cancelled | Code::DeadlineExceeded | Code::Internal
+        Unavailable | Unknown | Cancelled | DeadlineExceeded | Internal | ResourceExhausted
     )
 }
 
