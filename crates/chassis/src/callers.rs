@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use kernel::Actor;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tonic::metadata::MetadataMap;
@@ -50,6 +51,36 @@ pub struct Caller {
     /// Whether they may name a person as the actor or reader.
     #[serde(default)]
     pub acts_for_people: bool,
+}
+
+impl Caller {
+    /// The caller itself as an actor; `None` when its name is no id.
+    #[must_use]
+    pub fn actor(&self) -> Option<Actor> {
+        let role = match self.kind {
+            CallerKind::Service | CallerKind::Console => "service",
+            CallerKind::Unit => "unit",
+            CallerKind::Gateway => "gateway",
+            CallerKind::Admin => "admin",
+            CallerKind::Auditor => "inspector",
+        };
+        Actor::of(role, &self.name).ok()
+    }
+
+    /// Whether the caller may put an event down to this actor: itself, and whoever it acts for. Our services act for whoever called
+    /// them, since they know by whose token; others need `acts_for_people`. Nobody speaks for a service but that service. Who runs the
+    /// installation and acts for people may name anybody: they write the list of callers itself.
+    #[must_use]
+    pub fn may_name(&self, actor: &Actor) -> bool {
+        match self.kind {
+            _ if self.actor().as_ref() == Some(actor) => true,
+            CallerKind::Admin => self.acts_for_people,
+            CallerKind::Service => actor.role() != "service",
+            CallerKind::Console | CallerKind::Unit | CallerKind::Gateway | CallerKind::Auditor => {
+                self.acts_for_people && actor.role() != "service"
+            }
+        }
+    }
 }
 
 /// The file's content.
@@ -288,6 +319,36 @@ mod tests {
             callers.authenticate(&MetadataMap::new()).unwrap_err().code(),
             tonic::Code::Unauthenticated
         );
+    }
+
+    #[test]
+    fn nobody_speaks_for_another_service_and_only_who_acts_for_people_names_them() {
+        let named = |kind, acts_for_people, actor: &str| {
+            let caller = Caller {
+                kind,
+                acts_for_people,
+                ..file_with(&["a"]).callers.remove(0)
+            };
+            caller.may_name(&Actor::parse(actor).unwrap())
+        };
+        let itself = [
+            (CallerKind::Service, "service:a"),
+            (CallerKind::Console, "service:a"),
+            (CallerKind::Unit, "unit:a"),
+            (CallerKind::Gateway, "gateway:a"),
+            (CallerKind::Admin, "admin:a"),
+            (CallerKind::Auditor, "inspector:a"),
+        ];
+        for (kind, own) in itself {
+            assert!(named(kind, false, own), "{own}");
+            let for_others = kind == CallerKind::Service;
+            for other in ["unit:b", "gateway:b", "citizen", "operator:lan"] {
+                assert_eq!(named(kind, false, other), for_others, "{kind:?} {other}");
+                assert!(named(kind, true, other), "{kind:?} {other}");
+            }
+            assert!(!named(kind, false, "service:b"), "{kind:?}");
+            assert_eq!(named(kind, true, "service:b"), kind == CallerKind::Admin);
+        }
     }
 
     #[test]

@@ -57,12 +57,9 @@ impl Intake for Api {
 /// Who is answerable: the person the caller names, if it may name one; else the caller.
 fn actor(caller: &Caller, named: &str) -> Result<Actor, Status> {
     if named.is_empty() {
-        let role = if caller.kind == CallerKind::Gateway {
-            "gateway"
-        } else {
-            "service"
-        };
-        return Ok(Actor::of(role, &caller.name).unwrap_or_else(|_| Actor::service("intake")));
+        // What another service hands in, intake answers for: nobody else speaks for a service.
+        let own = caller.actor().filter(|actor| actor.role() != "service");
+        return Ok(own.unwrap_or_else(|| Actor::service("intake")));
     }
     if !caller.acts_for_people {
         return Err(Status::permission_denied(

@@ -29,6 +29,11 @@ const TIMES: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_3
 /// The ledger's own category: openings of content.
 pub const ACCESS: &str = "access";
 
+/// The ledger's own category for itself: its clock.
+pub const LEDGER: &str = "ledger";
+/// What only the ledger itself states.
+pub const OWN: [&str; 2] = [ACCESS, LEDGER];
+
 /// A checked append request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -149,12 +154,14 @@ impl TryFrom<wire::AppendRequest> for Request {
             .into_iter()
             .map(Guard::try_from)
             .collect::<Result<_, _>>()?;
+        let lane = wire::Lane::try_from(request.lane);
+        let lane = lane.map_err(|_| Refused::invalid("lane", "it must be bulk or express"))?;
         let request = Self {
             id,
             origin,
             streams,
             unless,
-            express: request.lane == wire::Lane::Express as i32,
+            express: lane == wire::Lane::Express,
             correlation: request.correlation,
             causation,
             traceparent: request.traceparent,
@@ -169,10 +176,10 @@ impl StreamAppend {
     fn check(field: &str, stream: wire::StreamAppend, case: Option<Uuid>) -> Result<Self, Refused> {
         category(&format!("{field}.category"), &stream.category)?;
         let expected = match stream.expected {
-            Some(WireExpected::Any(_)) => Expected::Any,
-            Some(WireExpected::None(_)) => Expected::Version(0),
+            Some(WireExpected::Any(true)) => Expected::Any,
+            Some(WireExpected::None(true)) => Expected::Version(0),
             Some(WireExpected::Version(version)) => Expected::Version(version),
-            None => {
+            Some(WireExpected::Any(false) | WireExpected::None(false)) | None => {
                 return Err(Refused::invalid(
                     format!("{field}.expected"),
                     "say any, none or a version",

@@ -1,16 +1,19 @@
 //! Appending: one request, or a pipeline of them answered as each is committed.
 
+use std::sync::{Arc, OnceLock};
+
 use chassis::callers::Caller;
 use chassis::telemetry::trace;
 use contracts::grpc::ledger as wire;
 use futures::{StreamExt as _, stream};
+use kernel::Actor;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 use tracing::Instrument as _;
 
 use super::Answers;
 use crate::error::Refused;
-use crate::request::{ACCESS, Request};
+use crate::request::{OWN, Request, StreamAppend};
 use crate::telemetry;
 use crate::writer::WriterHandle;
 
@@ -25,14 +28,7 @@ pub(super) async fn one(
 ) -> Result<wire::Appended, Refused> {
     let request = Request::try_from(request)?;
     for stream in &request.streams {
-        // The ledger itself states who opened what; nobody else may.
-        if stream.category == ACCESS || !caller.append.contains(&stream.category) {
-            let category = stream.category.clone();
-            return Err(Refused::ForeignCategory {
-                category,
-                caller: caller.name.clone(),
-            });
-        }
+        permitted(caller, stream)?;
     }
     let span = tracing::info_span!(
         telemetry::SPAN_STORE,
@@ -44,36 +40,76 @@ pub(super) async fn one(
     writer.append(request).instrument(span).await
 }
 
-/// The same for a pipeline. Requests reach the writer in the order they came.
+/// Whether a stream's category is the caller's, and its events' actors are whom it may name.
+fn permitted(caller: &Caller, stream: &StreamAppend) -> Result<(), Refused> {
+    let who = || caller.name.clone();
+    // What the ledger states itself nobody else may.
+    if OWN.contains(&stream.category.as_str()) || !caller.append.contains(&stream.category) {
+        return Err(Refused::ForeignCategory {
+            category: stream.category.clone(),
+            caller: who(),
+        });
+    }
+    let may_name = |actor: &str| Actor::parse(actor).is_ok_and(|actor| caller.may_name(&actor));
+    match stream.events.iter().find(|event| !may_name(&event.actor)) {
+        Some(event) => Err(Refused::ForeignActor {
+            actor: event.actor.clone(),
+            caller: who(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The same for a pipeline. The requests of one lane reach the writer in the order they came. When the sender breaks off (a request over every limit, a
+/// lost connection), what came before is answered first.
 pub(super) fn many(
     writer: WriterHandle,
     caller: Caller,
     requests: Streaming<wire::AppendRequest>,
     stop: CancellationToken,
 ) -> Answers<wire::AppendResult> {
-    let incoming = stream::unfold((requests, stop), |(mut requests, stop)| async move {
-        let next = tokio::select! {
-            next = requests.next() => next,
-            () = stop.cancelled() => None,
-        };
-        next.map(|request| (request, (requests, stop)))
-    });
+    let broken = Arc::new(OnceLock::new());
+    let incoming = stream::unfold((requests, stop, Arc::clone(&broken)), next);
     let answers = incoming
         .map(move |request| {
             let (writer, caller) = (writer.clone(), caller.clone());
             async move {
-                let request: wire::AppendRequest = request?;
                 let request_id = request.request_id.clone();
-                let result = match one(&writer, &caller, request).await {
+                // Unconstrained: a future that tokio makes yield before it stands in its lane would be overtaken by the next.
+                let appending = tokio::task::unconstrained(one(&writer, &caller, request));
+                let result = match appending.await {
                     Ok(appended) => wire::append_result::Result::Appended(appended),
                     Err(refused) => wire::append_result::Result::Refused(refused.into()),
                 };
-                Ok::<_, Status>(wire::AppendResult {
+                Ok(wire::AppendResult {
                     request_id,
                     result: Some(result),
                 })
             }
         })
         .buffer_unordered(PIPELINE);
-    Box::pin(answers)
+    let why = stream::once(async move { broken.get().cloned() }).filter_map(async |why| why.map(Err));
+    Box::pin(answers.chain(why))
+}
+
+type Incoming = (
+    Streaming<wire::AppendRequest>,
+    CancellationToken,
+    Arc<OnceLock<Status>>,
+);
+
+/// The next request, until the sender has said all, breaks off, or the ledger stops.
+async fn next((mut requests, stop, broken): Incoming) -> Option<(wire::AppendRequest, Incoming)> {
+    let next = tokio::select! {
+        next = requests.message() => next,
+        () = stop.cancelled() => return None,
+    };
+    let request = match next {
+        Ok(request) => request?,
+        Err(status) => {
+            broken.get_or_init(|| status);
+            return None;
+        }
+    };
+    Some((request, (requests, stop, broken)))
 }

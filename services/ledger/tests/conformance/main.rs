@@ -6,6 +6,7 @@
 )]
 
 mod append;
+mod contract;
 mod disk;
 mod lease;
 mod open;
@@ -57,6 +58,12 @@ on_both_engines! {
         the_head_waits_for_a_position_that_is_about_to_come,
         the_merkle_root_is_what_anybody_recomputes_from_the_events,
         only_who_may_read_reads,
+    ],
+    contract => [
+        each_extreme_has_an_outcome_of_its_own,
+        nobody_puts_an_event_down_to_another_than_they_act_for,
+        a_request_over_every_limit_ends_its_pipeline_and_what_came_before_is_answered,
+        a_pipeline_that_is_dropped_half_way_leaves_whole_requests_in_the_order_they_came,
     ],
     range => [
         every_read_gives_what_a_filter_over_everything_gives,
