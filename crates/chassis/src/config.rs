@@ -47,7 +47,7 @@ impl Problem {
 /// Where the ledger is and who we are to it.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct LedgerAccess {
-    /// Address of the ledger, e.g. `http://127.0.0.1:7401`.
+    /// Address of the ledger, e.g. `http://127.0.0.1:7401`; several instances' are separated by commas.
     #[arg(long, env = "HOIAM_LEDGER_URL", default_value = "http://127.0.0.1:7401")]
     pub ledger_url: String,
     /// File with the bearer token for calls to the ledger.
@@ -71,7 +71,8 @@ impl LedgerAccess {
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if !self.ledger_url.starts_with("http://") && !self.ledger_url.starts_with("https://") {
+        let good = |url: &str| url.trim().starts_with("http://") || url.trim().starts_with("https://");
+        if !self.ledger_url.split(',').all(good) {
             problems.push(Problem::new(
                 "--ledger-url",
                 "must begin with http:// or https://",

@@ -5,6 +5,7 @@ mod appender;
 mod error;
 mod open;
 mod read;
+mod switch;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use contracts::grpc::ledger as wire;
 use contracts::grpc::ledger::ledger_client::LedgerClient as Grpc;
 use kernel::{Actor, Position};
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 
 pub use append::{Append, Appended, AppendedEvent, Expected, Guard, NewEvent, Origin, StreamWrite};
 pub use contracts::grpc::ledger::{Cursor, Filter, HeadReply, Lease, Purpose};
@@ -25,8 +26,9 @@ use crate::backoff::Backoff;
 use crate::callers::BearerToken;
 use crate::config::{LedgerAccess, Secret};
 use appender::Appender;
+use switch::Switch;
 
-type Inner = Grpc<InterceptedService<Channel, BearerToken>>;
+type Inner = Grpc<InterceptedService<Switch, BearerToken>>;
 
 /// 1,000 contents of 256 KiB each, and some for the envelope.
 const LARGEST_REPLY: usize = 300 << 20;
@@ -39,6 +41,7 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct LedgerClient {
     grpc: Inner,
+    switch: Switch,
     appender: Appender,
 }
 
@@ -75,27 +78,37 @@ impl LedgerClient {
         Self::connect(&access.ledger_url, token.reveal()).await
     }
 
-    /// Prepares a client without waiting for the ledger.
+    /// Prepares a client without waiting for the ledger. Several instances' addresses are separated by commas; the one that answers
+    /// is used.
     ///
     /// # Errors
     /// `Invalid` for an address that is none.
     pub fn lazy(url: &str, token: &str) -> Result<Self, LedgerError> {
-        let endpoint = Endpoint::from_shared(url.to_owned())
-            .map_err(|_| LedgerError::Invalid {
-                what: format!("`{url}` is not an address like http://127.0.0.1:7401"),
-            })?
-            .connect_timeout(Duration::from_secs(3))
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(Duration::from_secs(10))
-            .keep_alive_timeout(Duration::from_secs(5))
-            .keep_alive_while_idle(true)
-            .initial_stream_window_size(8 << 20)
-            .initial_connection_window_size(16 << 20);
-        let grpc = Grpc::with_interceptor(endpoint.connect_lazy(), BearerToken::new(Secret::new(token)))
+        let instances = url.split(',').map(|url| {
+            let endpoint =
+                Endpoint::from_shared(url.trim().to_owned()).map_err(|_| LedgerError::Invalid {
+                    what: format!("`{url}` is not an address like http://127.0.0.1:7401"),
+                })?;
+            Ok(endpoint
+                .connect_timeout(Duration::from_secs(3))
+                .tcp_nodelay(true)
+                .http2_keep_alive_interval(Duration::from_secs(10))
+                .keep_alive_timeout(Duration::from_secs(5))
+                .keep_alive_while_idle(true)
+                .initial_stream_window_size(8 << 20)
+                .initial_connection_window_size(16 << 20)
+                .connect_lazy())
+        });
+        let switch = Switch::new(instances.collect::<Result<_, LedgerError>>()?);
+        let grpc = Grpc::with_interceptor(switch.clone(), BearerToken::new(Secret::new(token)))
             .max_decoding_message_size(LARGEST_REPLY)
             .max_encoding_message_size(LARGEST_REPLY);
-        let appender = Appender::start(grpc.clone());
-        Ok(Self { grpc, appender })
+        let appender = Appender::start(grpc.clone(), switch.clone());
+        Ok(Self {
+            grpc,
+            switch,
+            appender,
+        })
     }
 
     /// Appends the events of one request, all or none. Repeats it with the same id while the ledger cannot be reached, up to 30 s.
@@ -224,12 +237,16 @@ impl LedgerClient {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let mut backoff = Backoff::between_services();
         loop {
+            let used = self.switch.used();
             let error = match tokio::time::timeout(ATTEMPT, call(self.grpc.clone())).await {
                 Ok(Ok(reply)) => return Ok(reply),
                 Ok(Err(status)) => LedgerError::of_status(&status),
-                Err(_) => LedgerError::Unavailable {
-                    why: "no answer within 10 s".to_owned(),
-                },
+                Err(_) => {
+                    self.switch.turn_from(used);
+                    LedgerError::Unavailable {
+                        why: "no answer within 10 s".to_owned(),
+                    }
+                }
             };
             if !error.is_transient() || tokio::time::Instant::now() >= deadline {
                 return Err(error);

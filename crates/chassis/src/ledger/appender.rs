@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
+use super::switch::Switch;
 use super::{ATTEMPT, Inner, LedgerError, PATIENCE};
 use crate::backoff::Backoff;
 
@@ -29,9 +30,9 @@ pub(super) struct Appender {
 }
 
 impl Appender {
-    pub(super) fn start(grpc: Inner) -> Self {
+    pub(super) fn start(grpc: Inner, switch: Switch) -> Self {
         let (jobs, receiver) = mpsc::channel(UNDER_WAY);
-        tokio::spawn(run(grpc, receiver));
+        tokio::spawn(run(grpc, switch, receiver));
         Self { jobs }
     }
 
@@ -64,18 +65,26 @@ fn unavailable(why: impl Into<String>) -> LedgerError {
 }
 
 /// Opens the stream when there is something to send, and again after it broke. Ends when the last client is dropped.
-async fn run(grpc: Inner, mut jobs: mpsc::Receiver<Job>) {
+async fn run(grpc: Inner, switch: Switch, mut jobs: mpsc::Receiver<Job>) {
     while let Some(first) = jobs.recv().await {
         let (requests, receiver) = mpsc::channel(UNDER_WAY + 1);
+        let used = switch.used();
         let opened = timeout(
             Duration::from_secs(5),
             grpc.clone().append_stream(ReceiverStream::new(receiver)),
         )
         .await;
         match opened {
-            Ok(Ok(answers)) => pipeline(&grpc, &mut jobs, first, &requests, answers.into_inner()).await,
+            Ok(Ok(answers)) => {
+                pipeline(&grpc, &mut jobs, first, &requests, answers.into_inner()).await;
+                // It ends while there are clients only because the instance is gone, or does not write.
+                switch.turn_from(used);
+            }
             Ok(Err(status)) => fail(first, &LedgerError::of_status(&status)),
-            Err(_) => fail(first, &unavailable("no connection within 5 s")),
+            Err(_) => {
+                switch.turn_from(used);
+                fail(first, &unavailable("no connection within 5 s"));
+            }
         }
     }
 }
@@ -110,7 +119,13 @@ async fn pipeline(
         }
         tokio::select! {
             answer = answers.message() => match answer {
-                Ok(Some(result)) => settle(&mut under_way, result),
+                Ok(Some(result)) => {
+                    let elsewhere = writes_elsewhere(&result);
+                    settle(&mut under_way, result);
+                    if elsewhere {
+                        break unavailable("another instance of the ledger writes now");
+                    }
+                }
                 Ok(None) => break unavailable("the ledger closed the stream"),
                 Err(status) => break LedgerError::of_status(&status),
             },
@@ -137,6 +152,13 @@ async fn drain(
         };
         settle(&mut under_way, result);
     }
+}
+
+/// Whether the instance says that it is not the one that writes.
+fn writes_elsewhere(result: &wire::AppendResult) -> bool {
+    use wire::append_result::Result as Outcome;
+    use wire::refusal::Reason;
+    matches!(&result.result, Some(Outcome::Refused(refusal)) if matches!(refusal.reason, Some(Reason::NotLeader(_))))
 }
 
 fn settle(under_way: &mut HashMap<Bytes, oneshot::Sender<Answer>>, result: wire::AppendResult) {

@@ -1,11 +1,16 @@
 //! Two instances of one ledger on one PostgreSQL: whoever is stopped in its tracks and wakes again must not write.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use chassis::ledger::{Append, Expected, LedgerClient, NewEvent, StreamWrite};
+use contracts::Code;
+use contracts::events::routing::CaseAccepted;
 use contracts::grpc::ledger as wire;
+use kernel::{Actor, Instant, RequestId, StreamId};
 use prost::Message as _;
 use testkit::postgres::Postgres;
 use testkit::process::Process;
+use uuid::Uuid;
 use wire::refusal::Reason;
 
 use crate::world::{Client, Load, Site, any_append, append_surely, head_reaches};
@@ -69,7 +74,7 @@ async fn replaced(harm: impl FnOnce(&mut Process)) -> (Postgres, [(Site, Process
     let mut standby = pair[1].0.client();
     let before = head(&mut standby).await;
     assert!(!before.leads && before.leader == pair[0].0.address());
-    let began = Instant::now();
+    let began = std::time::Instant::now();
     harm(&mut pair[0].1);
     while !head(&mut standby).await.leads {}
     let mut chance = testkit::chance::Chance::seeded().branch(1_001);
@@ -102,6 +107,30 @@ async fn a_leader_paused_in_silence_is_replaced_and_says_who_writes_when_it_wake
         panic!("{refusal:?}")
     };
     assert_eq!(leader, other.address());
+}
+
+/// A service is told all addresses, in any order, and never learns that anything happened.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_knows_both_goes_on_with_the_other() {
+    let postgres = Postgres::start().await.unwrap();
+    let [(site, mut leader), (twin, _standby)] = two(&postgres).await;
+    let both = format!("{},{}", twin.address(), site.address());
+    let service = LedgerClient::connect(&both, "token of routing").await.unwrap();
+    for round in 0..20 {
+        if round == 10 {
+            leader.kill9();
+        }
+        let routed = CaseAccepted {
+            unit: Code::lossy("so_xd"),
+            revision: 1,
+        };
+        let event = NewEvent::of(&routed, Actor::service("routing"), Instant(1));
+        let stream = StreamId::new("routing", Uuid::new_v4());
+        let write = StreamWrite::new(stream, Expected::None, vec![event]);
+        let append = Append::client(RequestId(Uuid::new_v4()), b"sent", None, vec![write]);
+        let appended = service.append(append).await.unwrap();
+        assert!(!appended.already);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
