@@ -370,6 +370,17 @@ pub struct StreamState {
     pub bytes: u64,
 }
 
+impl StreamState {
+    /// How many messages are missing between the first and the last. EVENTS is trimmed only at the front, so these were lost.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        if self.messages == 0 {
+            return 0;
+        }
+        (self.last + 1).saturating_sub(self.first + self.messages)
+    }
+}
+
 fn note(state: &watch::Sender<Connection>, event: &Event) {
     match event {
         Event::Connected => {

@@ -3,6 +3,7 @@
 mod append;
 mod open;
 mod read;
+mod stream;
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::leadership::Leadership;
+use crate::relay::RelayHandle;
 use crate::status::RelayStatus;
 use crate::store::Store;
 use crate::vault::Vault;
@@ -38,6 +40,8 @@ pub(crate) struct Api {
     pub(crate) clock: std::sync::Arc<dyn kernel::Clock>,
     pub(crate) relay: watch::Receiver<RelayStatus>,
     pub(crate) leadership: Leadership,
+    /// None where this instance does not relay.
+    pub(crate) relaying: Option<RelayHandle>,
     pub(crate) shards: u32,
     pub(crate) stop: CancellationToken,
 }
@@ -219,5 +223,13 @@ impl Ledger for Api {
         };
         let cursors = self.store.cursors().await?.into_iter().map(cursor).collect();
         Ok(Response::new(wire::ListCursorsReply { cursors, head }))
+    }
+
+    async fn rebuild_stream(
+        &self,
+        request: Request<wire::RebuildStreamRequest>,
+    ) -> Result<Response<wire::RebuildStreamReply>, Status> {
+        let caller = self.caller(request.metadata())?;
+        Ok(Response::new(self.rebuild(&caller, request.into_inner()).await?))
     }
 }

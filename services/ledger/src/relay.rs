@@ -3,27 +3,34 @@
 //! One rule heals everything: on any error or timeout, read the stream's last sequence again, compare its last message with the
 //! ledger, and go on from there. Publications expect the sequence they follow, so two relays, a repeated batch or a lost
 //! acknowledgement can neither repeat an event nor leave one out.
+//!
+//! What the stream has lost is made good without asking: its tail by publishing on, its middle by making it anew, since a consumer that
+//! comes to a hole would pass it without a sign. What it holds too much, or otherwise, a person has to judge: it may be all that is left.
 
+pub mod audit;
+pub mod bulk;
+mod check;
 mod publish;
+pub(crate) mod rebuild;
 mod streams;
 
 use std::time::Duration;
 
-use async_nats::jetstream::stream::Stream;
 use chassis::backoff::Backoff;
 use chassis::config::BrokerAccess;
 use chassis::nats::Nats;
 use chassis::telemetry::names;
-use contracts::subjects::headers;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
-use crate::event::{Filter, StoredEvent};
+use crate::event::Filter;
 use crate::leadership::Leadership;
 use crate::status::{RelayStatus, RelayStatusSender};
 use crate::store::Store;
 
+pub(crate) use rebuild::{Orders, RelayHandle};
 pub use streams::StreamSettings;
 
 /// Most messages the server takes in one atomic batch.
@@ -34,6 +41,8 @@ const APART: Duration = Duration::from_millis(5);
 const LOOK: Duration = Duration::from_secs(1);
 /// How often a stopped relay looks whether somebody has set things right.
 const LOOK_WHEN_STOPPED: Duration = Duration::from_secs(5);
+/// A stream that loses messages again so soon after it was made anew lies on a bad disk: making it once more is no cure.
+const SOON: Duration = Duration::from_secs(10 * 60);
 
 /// Why a session with the stream ended.
 #[derive(Debug, thiserror::Error)]
@@ -51,24 +60,32 @@ enum Ended {
     /// The stream is not this ledger's: nobody may act on it until a person has looked.
     #[error("{0}")]
     NotOurs(String),
+    /// The stream is ours, and has lost messages that publishing on does not bring back.
+    #[error("{0}")]
+    Damaged(String),
+    /// Another instance writes, whose relay it is now.
+    #[error("another instance leads now")]
+    Deposed,
 }
 
 fn broken(what: &'static str) -> impl Fn(Box<dyn std::error::Error + Send + Sync>) -> Ended {
     move |source| Ended::Broken { what, source }
 }
 
-/// Runs the relay until `shutdown`; nothing else ends it. `status` says how far it is, or why it stands still.
-pub async fn run(
+/// Runs the relay until `shutdown`; nothing else ends it. `status` says how far it is, or why it stands still; `orders` are what an
+/// administrator asks of it.
+pub(crate) async fn run(
     store: Store,
     broker: BrokerAccess,
     settings: StreamSettings,
     status: RelayStatusSender,
     leadership: Leadership,
+    orders: Orders,
     shutdown: CancellationToken,
 ) {
     tokio::select! {
         () = shutdown.cancelled() => {}
-        () = relay_for_ever(&store, &broker, &settings, &status, leadership) => {}
+        () = relay_for_ever(&store, &broker, &settings, &status, leadership, orders) => {}
     }
 }
 
@@ -78,12 +95,37 @@ async fn relay_for_ever(
     settings: &StreamSettings,
     status: &RelayStatusSender,
     mut leadership: Leadership,
+    mut orders: Orders,
 ) {
-    let mut backoff = Backoff::between_services();
     say(status, "waiting for the broker");
-    let nats = loop {
+    let nats = connect(broker).await;
+    let mut trouble = Trouble::default();
+    loop {
+        if leadership.fence().is_none() {
+            say(status, "standing by");
+        }
+        // Another instance's relay is left alone; were there two, the sequence that a batch expects would keep them apart.
+        let relay = Relay {
+            store,
+            nats: &nats,
+            settings,
+            status,
+            fence: leadership.taken().await,
+        };
+        // Whatever it does or waits for, these interrupt: a batch that is cut off is found again by the one rule.
+        tokio::select! {
+            order = orders.next() => relay.carry_out(order).await,
+            () = leadership.lost(relay.fence) => {}
+            () = relay.work(&mut trouble) => {}
+        }
+    }
+}
+
+async fn connect(broker: &BrokerAccess) -> Nats {
+    let mut backoff = Backoff::between_services();
+    loop {
         match Nats::connect(broker, "relay").await {
-            Ok(nats) => break nats,
+            Ok(nats) => return nats,
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -92,41 +134,21 @@ async fn relay_for_ever(
                 backoff.pause().await;
             }
         }
-    };
-    let relay = Relay {
-        store,
-        nats,
-        settings,
-        status,
-    };
-    loop {
-        if leadership.fence().is_none() {
-            say(status, "standing by");
-        }
-        // Another instance's relay is left alone; were there two, the sequence that a batch expects would keep them apart.
-        let fence = leadership.taken().await;
-        relay.nats.connected().await;
-        let ended = tokio::select! {
-            Err(ended) = relay.session(&mut backoff) => ended,
-            () = leadership.lost(fence) => continue,
-        };
-        match &ended {
-            Ended::NotOurs(why) => {
-                say(status, &format!("stopped: {why}"));
-                tracing::error!(
-                    why,
-                    "the relay stands still: compare stream and ledger (hoiam doctor)"
-                );
-                tokio::time::sleep(LOOK_WHEN_STOPPED).await;
-            }
-            other => {
-                say(status, "recovering");
-                tracing::info!(
-                    error = other as &dyn std::error::Error,
-                    "the relay looks at the stream again"
-                );
-                backoff.pause().await;
-            }
+    }
+}
+
+/// What went wrong before.
+struct Trouble {
+    backoff: Backoff,
+    /// When the stream was made anew because it was damaged.
+    mended: Option<Instant>,
+}
+
+impl Default for Trouble {
+    fn default() -> Self {
+        Self {
+            backoff: Backoff::between_services(),
+            mended: None,
         }
     }
 }
@@ -143,20 +165,64 @@ fn say(status: &watch::Sender<RelayStatus>, state: &str) {
 
 struct Relay<'a> {
     store: &'a Store,
-    nats: Nats,
+    nats: &'a Nats,
     settings: &'a StreamSettings,
     status: &'a RelayStatusSender,
+    /// Under which this instance leads.
+    fence: u64,
 }
 
 enum Never {}
 
 impl Relay<'_> {
+    /// One session with the stream, and what has to be done after it.
+    async fn work(&self, trouble: &mut Trouble) {
+        self.nats.connected().await;
+        let Err(ended) = self.session(&mut trouble.backoff).await;
+        match ended {
+            Ended::NotOurs(why) => self.stand_still(&why, "`hoiam ledger audit-stream` says what differs; when the record is right, `hoiam ledger rebuild-stream --discard-foreign`").await,
+            Ended::Damaged(why) if trouble.mended.is_none_or(|at| at.elapsed() > SOON) => {
+                trouble.mended = Some(Instant::now());
+                tracing::error!(why, "the stream is damaged; making it anew from the record");
+                say(self.status, &format!("rebuilding: {why}"));
+                if let Err(error) = self.mend().await {
+                    // Not done, so it may be tried again at once.
+                    trouble.mended = None;
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the stream cannot be made anew yet");
+                    trouble.backoff.pause().await;
+                }
+            }
+            Ended::Damaged(why) => self.stand_still(&why, "it was made anew shortly before: look at the broker's disk, then `hoiam ledger rebuild-stream`").await,
+            Ended::Deposed => {
+                say(self.status, "standing by");
+                trouble.backoff.pause().await;
+            }
+            other @ (Ended::Broken { .. } | Ended::Store(_)) => {
+                say(self.status, "recovering");
+                tracing::info!(error = &other as &dyn std::error::Error, "the relay looks at the stream again");
+                trouble.backoff.pause().await;
+            }
+        }
+    }
+
+    async fn stand_still(&self, why: &str, advice: &str) {
+        say(self.status, &format!("stopped: {why}: {advice}"));
+        tracing::error!(why, advice, "the relay stands still");
+        tokio::time::sleep(LOOK_WHEN_STOPPED).await;
+    }
+
     /// Finds the stream (makes it when it is gone), checks that it is ours, and publishes what follows, until something fails.
     async fn session(&self, backoff: &mut Backoff) -> Result<Never, Ended> {
         let mut head = self.store.watch();
-        let stream = streams::ensure(self.nats.jetstream(), self.settings)
+        let jetstream = self.nats.jetstream();
+        streams::ensure(jetstream, self.settings)
             .await
             .map_err(broken("the streams"))?;
+        let found = streams::find_events(jetstream).await;
+        let stream = match found.map_err(broken("the stream EVENTS"))? {
+            Some(stream) => stream,
+            None => self.make(self.retained().await?).await?,
+        };
         let mut last = self.checked_last(&stream).await?;
         backoff.reset();
         self.at(last);
@@ -180,68 +246,10 @@ impl Relay<'_> {
             }
             next_batch = tokio::time::Instant::now() + APART;
             metrics::histogram!(names::RELAY_BATCH).record(events.len() as f64);
-            last = publish::publish(&self.nats, self.settings.shards, last, events)
+            last = publish::publish(self.nats, self.settings.shards, last, events)
                 .await
                 .map_err(broken("a batch was not stored as expected"))?;
             self.at(last);
-        }
-    }
-
-    /// The stream's last sequence, if the stream is ours up to there.
-    async fn checked_last(&self, stream: &Stream) -> Result<u64, Ended> {
-        let info = stream
-            .get_info()
-            .await
-            .map_err(|e| broken("the stream's state")(e.into()))?;
-        let last = info.state.last_sequence;
-        let head = self.store.head().await?.position;
-        if last > head {
-            return Err(Ended::NotOurs(format!(
-                "the stream ends at {last}, the ledger at {head}: the ledger was restored from an older backup, or the stream belongs to another ledger"
-            )));
-        }
-        // What retention has trimmed cannot be compared; nothing is left that could differ.
-        if last == 0 || info.state.messages == 0 {
-            return Ok(last);
-        }
-        let message = stream
-            .get_raw_message(last)
-            .await
-            .map_err(|e| broken("the stream's last message")(e.into()))?;
-        let header = |name| message.headers.get(name).map(async_nats::HeaderValue::as_str);
-        let event = self.event_at(last).await?;
-        let same = header(headers::POSITION) == Some(last.to_string().as_str())
-            && header(headers::ID) == Some(event.id.hyphenated().to_string().as_str())
-            && header(headers::DATA_HASH) == Some(hex::encode(&event.data_hash).as_str());
-        if same {
-            Ok(last)
-        } else {
-            Err(Ended::NotOurs(format!(
-                "the stream's message {last} is not the ledger's event {last}"
-            )))
-        }
-    }
-
-    async fn event_at(&self, position: u64) -> Result<StoredEvent, Ended> {
-        let mut found = self
-            .store
-            .read_all(position, position, 1, &Filter::default())
-            .await?;
-        found
-            .pop()
-            .ok_or_else(|| Ended::NotOurs(format!("the ledger has no event at {position}")))
-    }
-
-    /// When there is nothing to publish: is the stream still there, and where we left it?
-    async fn look_again(&self, stream: &Stream, last: u64) -> Result<u64, Ended> {
-        let info = stream
-            .get_info()
-            .await
-            .map_err(|e| broken("the stream is gone")(e.into()))?;
-        if info.state.last_sequence == last {
-            Ok(last)
-        } else {
-            self.checked_last(stream).await
         }
     }
 

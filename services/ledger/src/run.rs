@@ -14,7 +14,7 @@ use tonic::service::Routes;
 
 use crate::api::Api;
 use crate::config::Config;
-use crate::relay::StreamSettings;
+use crate::relay::{RelayHandle, StreamSettings};
 use crate::request::MAX_REQUEST;
 use crate::status::RelayStatus;
 use crate::store::{Engine, Store, migrate};
@@ -81,6 +81,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let writing = tokio::spawn(writing.run(stop_writing.clone()));
     let (status, relay) = watch::channel(RelayStatus::default());
     let stop_relaying = life.shutdown.child_token();
+    let (asked, orders) = RelayHandle::new();
     let relaying = if config.no_relay {
         status.send_replace(RelayStatus {
             relayed: 0,
@@ -95,6 +96,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
             settings,
             status,
             leadership.clone(),
+            orders,
             stop_relaying.clone(),
         );
         Some(tokio::spawn(relaying))
@@ -107,6 +109,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         clock: Arc::clone(&life.clock),
         relay,
         leadership,
+        relaying: (!config.no_relay).then_some(asked),
         shards: config.shards,
         stop: life.shutdown.clone(),
     };

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::Deps;
 use crate::ledger::{Filter, LedgerClient, LedgerError, Range};
-use crate::nats::{Connection, Nats, from_headers};
+use crate::nats::{Connection, Nats, StreamState, from_headers};
 
 /// How many messages one pull asks for; the client asks again when half of them have come.
 const PULL: usize = 500;
@@ -146,6 +146,7 @@ impl Source {
             .await
             .map_err(broker("the stream's state"))?;
         let state = state.ok_or_else(|| lost("there is no stream EVENTS yet; the relay makes it"))?;
+        whole(&state)?;
         // An empty stream says first = last + 1.
         let start = state.first.max(cursor.0 + 1);
         let consumer = make(jetstream, &wanted, start).await?;
@@ -249,7 +250,7 @@ impl Source {
     async fn nothing_was_trimmed(&mut self) -> Result<(), SourceError> {
         let state = self.nats.stream_state(subjects::EVENTS).await;
         match state.map_err(broker("the stream's state"))? {
-            Some(state) if state.first <= self.passed + 1 => Ok(()),
+            Some(state) if state.first <= self.passed + 1 => whole(&state),
             _ => Err(lost("the stream was trimmed up to where we are")),
         }
     }
@@ -373,6 +374,14 @@ impl Source {
                 return;
             }
         }
+    }
+}
+
+/// The server passes over a hole in silence, so nobody reads from a stream that has one; the relay makes it anew.
+fn whole(state: &StreamState) -> Result<(), SourceError> {
+    match state.missing() {
+        0 => Ok(()),
+        _ => Err(lost("the stream has lost messages; the relay makes it anew")),
     }
 }
 

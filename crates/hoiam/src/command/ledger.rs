@@ -1,12 +1,14 @@
 //! `hoiam ledger …`: the record itself, and the stream that is made from it.
 
+mod audit_stream;
+mod rebuild_stream;
 mod verify;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  hoiam ledger verify")]
+#[command(after_help = "Examples:\n  hoiam ledger audit-stream\n  hoiam ledger rebuild-stream")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -16,11 +18,17 @@ pub(crate) struct Arguments {
 enum Command {
     /// Recompute the Merkle tree from the events and compare it with the root that grew with them.
     Verify(verify::Arguments),
+    /// Compare the stream EVENTS with the record, message by message.
+    AuditStream(audit_stream::Arguments),
+    /// Delete the stream EVENTS and have the relay make it anew from the record.
+    RebuildStream(rebuild_stream::Arguments),
 }
 
 pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     match arguments.command {
         Command::Verify(arguments) => verify::run(data, &arguments).await.map(done),
+        Command::AuditStream(arguments) => audit_stream::run(data, &arguments).await,
+        Command::RebuildStream(arguments) => rebuild_stream::run(data, &arguments).await.map(done),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{Context, GetStreamErrorKind};
+use async_nats::jetstream::context::{Context, DeleteStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{
     Config, DiscardPolicy, RetentionPolicy, StorageType, Stream, SubjectTransform,
 };
@@ -36,32 +36,61 @@ impl StreamSettings {
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Makes what is missing and gives EVENTS.
-pub(super) async fn ensure(jetstream: &Context, settings: &StreamSettings) -> Result<Stream, Failure> {
+/// Makes the streams that are missing, other than EVENTS.
+pub(super) async fn ensure(jetstream: &Context, settings: &StreamSettings) -> Result<(), Failure> {
     for config in [
         inbox(settings),
         receipts(settings),
         cases(settings),
         park(settings),
     ] {
-        find_or_make(jetstream, config).await?;
+        if find(jetstream, &config.name).await?.is_none() {
+            make(jetstream, config).await?;
+        }
     }
-    find_or_make(jetstream, events(settings)).await
+    Ok(())
 }
 
-async fn find_or_make(jetstream: &Context, config: Config) -> Result<Stream, Failure> {
-    let name = config.name.clone();
-    match jetstream.get_stream(&name).await {
-        Ok(stream) => Ok(stream),
+/// EVENTS, if it is there.
+pub(super) async fn find_events(jetstream: &Context) -> Result<Option<Stream>, Failure> {
+    find(jetstream, subjects::EVENTS).await
+}
+
+/// Makes EVENTS, whose first message will have this sequence.
+pub(super) async fn make_events(
+    jetstream: &Context,
+    settings: &StreamSettings,
+    first: u64,
+) -> Result<Stream, Failure> {
+    make(jetstream, events(settings, first)).await
+}
+
+/// Deletes EVENTS with its consumers, which are caches; that it is gone already is no error.
+pub(super) async fn delete_events(jetstream: &Context) -> Result<(), Failure> {
+    match jetstream.delete_stream(subjects::EVENTS).await {
+        Ok(_) => Ok(()),
         Err(error) => match error.kind() {
-            GetStreamErrorKind::JetStream(e) if e.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-                let stream = jetstream.create_stream(config).await?;
-                tracing::info!(stream = name, "made the stream");
-                Ok(stream)
-            }
+            DeleteStreamErrorKind::JetStream(e) if e.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(()),
             _ => Err(error.into()),
         },
     }
+}
+
+async fn find(jetstream: &Context, name: &str) -> Result<Option<Stream>, Failure> {
+    match jetstream.get_stream(name).await {
+        Ok(stream) => Ok(Some(stream)),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(e) if e.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
+            _ => Err(error.into()),
+        },
+    }
+}
+
+async fn make(jetstream: &Context, config: Config) -> Result<Stream, Failure> {
+    let name = config.name.clone();
+    let stream = jetstream.create_stream(config).await?;
+    tracing::info!(stream = name, "made the stream");
+    Ok(stream)
 }
 
 fn stream(name: &str, subject: &str, settings: &StreamSettings) -> Config {
@@ -81,9 +110,9 @@ fn stream(name: &str, subject: &str, settings: &StreamSettings) -> Config {
 }
 
 /// Everything on record. Sequence = position, so nothing but age takes a message away, and only at the front.
-fn events(settings: &StreamSettings) -> Config {
+fn events(settings: &StreamSettings, first: u64) -> Config {
     Config {
-        first_sequence: Some(1),
+        first_sequence: Some(first),
         allow_atomic_publish: true,
         max_age: settings.keep_events,
         retention: RetentionPolicy::Limits,

@@ -11,6 +11,7 @@ mod damage;
 mod full;
 mod leader;
 mod lost_answers;
+mod relays;
 mod storm;
 mod syscalls;
 mod world;

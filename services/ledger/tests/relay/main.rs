@@ -1,119 +1,18 @@
 //! The relay against a real nats-server: one number everywhere, whatever is killed, deleted, or run twice.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod rebuild;
+mod world;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::clock::SystemClock;
-use chassis::ledger::{Append, Expected, LedgerClient, NewEvent, StreamWrite};
-use chassis::nats::{Nats, from_headers};
-use contracts::events::routing::CaseAccepted;
-use contracts::{Code, Recorded, subjects};
+use contracts::subjects;
 use futures::{StreamExt, TryStreamExt};
-use kernel::{Actor, CaseId, Clock, Position, RequestId, StreamId};
-use testkit::ledger::TestLedger;
-use testkit::nats::NatsServer;
-use uuid::Uuid;
+use kernel::{Clock, Position};
 
-struct World {
-    nats: NatsServer,
-    ledger: TestLedger,
-    client: LedgerClient,
-}
-
-impl World {
-    async fn start() -> Self {
-        let nats = NatsServer::start().await.unwrap();
-        let ledger = TestLedger::start(&nats).await.unwrap();
-        let client = ledger.client("test").await.unwrap();
-        Self { nats, ledger, client }
-    }
-
-    /// Events with the numbers `range` in their ids, many requests at a time.
-    async fn append(&self, range: std::ops::Range<u32>) {
-        let appends = futures::stream::iter(range)
-            .map(|n| self.client.append(numbered(n)))
-            .buffer_unordered(200);
-        appends.try_for_each(|_| async { Ok(()) }).await.unwrap();
-    }
-
-    async fn on_record(&self) -> Vec<Recorded> {
-        self.client
-            .read_all(Default::default(), Default::default())
-            .try_collect()
-            .await
-            .unwrap()
-    }
-
-    /// Everything in the stream, by sequence.
-    async fn on_stream(&self) -> Vec<Recorded> {
-        let nats = self.nats.connect().await.unwrap();
-        let stream = nats.jetstream().get_stream(subjects::EVENTS).await.unwrap();
-        let state = &stream.cached_info().state;
-        let mut events = Vec::new();
-        for sequence in state.first_sequence..=state.last_sequence {
-            let message = stream.direct_get(sequence).await.unwrap();
-            let event = from_headers(&message.headers, &message.payload).unwrap();
-            assert_eq!(event.position, Position(sequence));
-            let subject = subjects::event(1, &event.stream, &event.kind, event.case);
-            assert_eq!(message.subject.as_str(), subject);
-            events.push(event);
-        }
-        events
-    }
-
-    async fn the_stream_is_the_ledger(&self) {
-        self.ledger.relayed().await.unwrap();
-        let (stream, ledger) = (self.on_stream().await, self.on_record().await);
-        assert_eq!(stream.len(), ledger.len());
-        for (message, event) in stream.iter().zip(&ledger) {
-            assert_eq!(message, event);
-        }
-    }
-
-    async fn state(&self) -> String {
-        self.client.head(Position(0)).await.unwrap().relay_state
-    }
-
-    async fn state_becomes(&self, wanted: &str) {
-        let wait = async {
-            while !self.state().await.starts_with(wanted) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let became = tokio::time::timeout(Duration::from_secs(30), wait).await;
-        assert!(
-            became.is_ok(),
-            "{wanted} was expected, but it is: {}",
-            self.state().await
-        );
-    }
-}
-
-fn numbered(n: u32) -> Append {
-    let case = CaseId(Uuid::from_u128(u128::from(n % 50)));
-    let payload = CaseAccepted {
-        unit: Code::new("so_xd").unwrap(),
-        revision: n,
-    };
-    let event = NewEvent::of(&payload, Actor::of("unit", "so_xd").unwrap(), SystemClock.now());
-    let event = if n.is_multiple_of(3) {
-        event.sealed(b"words".to_vec())
-    } else {
-        event
-    };
-    let write = StreamWrite::new(StreamId::new("routing", case.0), Expected::Any, vec![event]);
-    Append::client(
-        RequestId::client("test", &n.to_string()),
-        &n.to_be_bytes(),
-        Some(case),
-        vec![write],
-    )
-}
-
-async fn delete_stream(nats: &Nats) {
-    nats.jetstream().delete_stream(subjects::EVENTS).await.unwrap();
-}
+use crate::world::{World, delete_stream, numbered};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_stands_in_the_stream_at_its_own_position_alone_or_in_batches() {
