@@ -206,6 +206,17 @@ pub enum StoreError {
     /// The database is not set up as durability needs.
     #[error("the database is not safe to write to: {0}")]
     Unsafe(String),
+    /// The schema is old, and this role may not change it.
+    #[error(
+        "the database's schema is version {found}, this program needs {needed}, and this role may not change it: \
+         run `hoiam ledger migrate` as the owner of the tables"
+    )]
+    OldSchema {
+        /// In the database.
+        found: i64,
+        /// By this program.
+        needed: i64,
+    },
     /// The URL names neither engine.
     #[error("the database URL must be sqlite:<path> or postgres://…")]
     UnknownEngine,

@@ -3,7 +3,10 @@
 pub(crate) mod engine;
 pub(crate) mod insert;
 pub(crate) mod keys;
+pub mod copy;
 pub mod migrate;
+pub mod roles;
+mod schema;
 pub(crate) mod session;
 
 use std::ops::RangeInclusive;

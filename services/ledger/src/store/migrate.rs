@@ -18,74 +18,122 @@ const POSTGRES_KEYS: &[&str] = &[include_str!("../../migrations/postgres-keys/00
 /// A migration may take as long as it takes; two instances at once wait for one another.
 const PG_BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(4711001)";
 
-/// Brings the ledger and its key store to the newest schema. Safe to run again, and by two at once.
+/// One of the two stores that make up a ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Events, requests, cursors: the record.
+    Ledger,
+    /// Data keys and what is erased with them: a file or a schema of its own.
+    Keys,
+}
+
+impl Part {
+    /// All that SQLite is brought to this part's schema by.
+    pub(crate) fn of_sqlite(self) -> &'static [&'static str] {
+        match self {
+            Self::Ledger => SQLITE,
+            Self::Keys => SQLITE_KEYS,
+        }
+    }
+
+    fn of_postgres(self) -> &'static [&'static str] {
+        match self {
+            Self::Ledger => POSTGRES,
+            Self::Keys => POSTGRES_KEYS,
+        }
+    }
+
+    /// The newest schema that this program knows.
+    pub(crate) fn newest(self) -> i64 {
+        i64::try_from(self.of_sqlite().len()).unwrap_or(i64::MAX)
+    }
+
+    /// What stands before a table's name.
+    pub(crate) fn prefix(self, conn: &Conn) -> &'static str {
+        match (conn, self) {
+            (Conn::Postgres(_), Self::Keys) => "keys.",
+            _ => "",
+        }
+    }
+}
+
+/// Brings the ledger and its key store to the newest schema. Safe to run again, and by two at once. On a schema that is the newest
+/// already it changes nothing, and needs no right to.
 ///
 /// # Errors
 /// When a database is out of reach or a migration fails; then nothing of that migration is left.
 pub async fn run(database_url: &str) -> Result<(), StoreError> {
     let engine: Engine = database_url.parse()?;
-    let keys = engine.keys();
-    match engine {
-        Engine::Sqlite(_) => {
-            apply(
-                &engine,
-                "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)",
-                SQLITE,
-                false,
-            )
-            .await?;
-            apply(
-                &keys,
-                "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)",
-                SQLITE_KEYS,
-                true,
-            )
-            .await
-        }
-        Engine::Postgres(_) => {
-            apply(
-                &engine,
-                "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)",
-                POSTGRES,
-                false,
-            )
-            .await?;
-            let schema = "CREATE SCHEMA IF NOT EXISTS keys; \
-                          CREATE TABLE IF NOT EXISTS keys.schema_version (version BIGINT NOT NULL)";
-            apply(&keys, schema, POSTGRES_KEYS, true).await
-        }
-    }
+    one(&engine, Part::Ledger).await?;
+    one(&engine.keys(), Part::Keys).await
 }
 
-async fn apply(
-    engine: &Engine,
-    table: &'static str,
-    migrations: &[&'static str],
-    keys: bool,
-) -> Result<(), StoreError> {
-    let mut conn = Conn::open(engine, keys).await?;
+/// Brings one part to the newest schema; `engine` is where that part is.
+pub(crate) async fn one(engine: &Engine, part: Part) -> Result<(), StoreError> {
+    let mut conn = Conn::open(engine, part == Part::Keys).await?;
+    let found = version(&mut conn, part).await?;
+    if found < part.newest() {
+        apply(&mut conn, part)
+            .await
+            .map_err(|error| forbidden(error, found, part))?;
+    }
+    conn.close().await;
+    Ok(())
+}
+
+/// The schema that a database is at; 0 when nothing was ever made there.
+pub(crate) async fn version(conn: &mut Conn, part: Part) -> Result<i64, StoreError> {
+    let table = format!("{}schema_version", part.prefix(conn));
+    let exists: i64 = match conn {
+        Conn::Sqlite(conn) => {
+            sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_version'")
+                .fetch_one(conn)
+                .await?
+        }
+        Conn::Postgres(conn) => {
+            sqlx::query_scalar("SELECT (to_regclass($1) IS NOT NULL)::int::bigint")
+                .bind(table)
+                .fetch_one(conn)
+                .await?
+        }
+    };
+    if exists == 0 {
+        return Ok(0);
+    }
+    newest_in(conn, part).await
+}
+
+async fn newest_in(conn: &mut Conn, part: Part) -> Result<i64, StoreError> {
+    let sql = match part.prefix(conn) {
+        "" => "SELECT COALESCE(MAX(version), 0) FROM schema_version",
+        _ => "SELECT COALESCE(MAX(version), 0) FROM keys.schema_version",
+    };
+    on!(Conn: conn, conn, Db => Ok(sqlx::query_scalar::<Db, i64>(sql).fetch_one(conn).await?))
+}
+
+async fn apply(conn: &mut Conn, part: Part) -> Result<(), StoreError> {
     // PostgreSQL: two instances at once are serialised by an advisory lock (with SQLite by BEGIN IMMEDIATE).
-    let (begin, version, record) = match (&conn, keys) {
-        (Conn::Sqlite(_), _) => (
-            "BEGIN IMMEDIATE",
-            "SELECT COALESCE(MAX(version), 0) FROM schema_version",
+    let (begin, migrations) = match conn {
+        Conn::Sqlite(_) => ("BEGIN IMMEDIATE", part.of_sqlite()),
+        Conn::Postgres(_) => (PG_BEGIN, part.of_postgres()),
+    };
+    let (table, record) = match part.prefix(conn) {
+        "" => (
+            "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)",
             "INSERT INTO schema_version VALUES ($1)",
         ),
-        (Conn::Postgres(_), false) => (
-            PG_BEGIN,
-            "SELECT COALESCE(MAX(version), 0) FROM schema_version",
-            "INSERT INTO schema_version VALUES ($1)",
-        ),
-        (Conn::Postgres(_), true) => (
-            PG_BEGIN,
-            "SELECT COALESCE(MAX(version), 0) FROM keys.schema_version",
+        _ => (
+            "CREATE SCHEMA IF NOT EXISTS keys; \
+             CREATE TABLE IF NOT EXISTS keys.schema_version (version BIGINT NOT NULL)",
             "INSERT INTO keys.schema_version VALUES ($1)",
         ),
     };
-    on!(Conn: &mut conn, conn, Db => {
-        sqlx::raw_sql(begin).execute(&mut *conn).await?;
-        sqlx::raw_sql(table).execute(&mut *conn).await?;
-        let done: i64 = sqlx::query_scalar::<Db, i64>(version).fetch_one(&mut *conn).await?;
+    on!(Conn: conn, it, _Db => {
+        sqlx::raw_sql(begin).execute(&mut *it).await?;
+        sqlx::raw_sql(table).execute(&mut *it).await?;
+    });
+    let done = newest_in(conn, part).await?;
+    on!(Conn: conn, conn, Db => {
         for (number, sql) in (1_i64..).zip(migrations) {
             if number > done {
                 sqlx::raw_sql(*sql).execute(&mut *conn).await?;
@@ -94,6 +142,20 @@ async fn apply(
         }
         sqlx::raw_sql("COMMIT").execute(&mut *conn).await?;
     });
-    conn.close().await;
     Ok(())
+}
+
+/// The application's role has no right to change the schema: then it says who has.
+fn forbidden(error: StoreError, found: i64, part: Part) -> StoreError {
+    /// `insufficient_privilege` of PostgreSQL.
+    const DENIED: &str = "42501";
+    match error {
+        StoreError::Database(sqlx::Error::Database(denied)) if denied.code().as_deref() == Some(DENIED) => {
+            StoreError::OldSchema {
+                found,
+                needed: part.newest(),
+            }
+        }
+        other => other,
+    }
 }

@@ -15,7 +15,7 @@ use crate::error::StoreError;
 /// Ids asked for in one statement of SQLite; PostgreSQL takes them all as one array.
 const CHUNK: usize = 500;
 /// Held by the writer's session as long as it lives. One ledger per database. Less than 2^32, so it is an `objid` of `pg_locks`.
-const WRITER_LOCK: i64 = 4_711_002;
+pub(super) const WRITER_LOCK: i64 = 4_711_002;
 /// A writer renews every `RENEW`, and the server ends a statement of it after 5 s. One that has been silent for longer is paused or
 /// cut off; ending one that was merely slow does no harm, because of the fence.
 const SILENT: Duration = Duration::from_secs(6);
@@ -370,6 +370,7 @@ async fn take_lock(conn: &mut PgConnection, ended: bool) -> Result<bool, StoreEr
 }
 
 fn lock_file(database: &std::path::Path) -> Result<File, StoreError> {
+pub(super) fn lock_file(database: &std::path::Path) -> Result<File, StoreError> {
     let path = database.with_extension("lock");
     let failed = |source| StoreError::File {
         path: path.display().to_string(),
