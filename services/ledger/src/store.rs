@@ -3,6 +3,7 @@
 pub(crate) mod engine;
 pub(crate) mod insert;
 pub(crate) mod keys;
+pub mod backup;
 pub mod copy;
 pub mod migrate;
 pub mod roles;

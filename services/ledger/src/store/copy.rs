@@ -1,17 +1,16 @@
 //! A ledger moved to another database: the same positions and root, every request, cursor and key; all of it or nothing.
 
-mod check;
-mod rows;
-mod source;
-mod target;
+pub(super) mod check;
+pub(super) mod rows;
+pub(super) mod source;
+pub(super) mod target;
 
-use std::path::Path;
+use serde::{Deserialize, Serialize};
 
 use super::engine::{Conn, Engine};
 use super::migrate::Part;
 use super::schema::{self, Table};
 use crate::error::StoreError;
-use crate::merkle::Frontier;
 
 pub use check::Checked;
 use rows::{Row, Tally};
@@ -49,6 +48,46 @@ pub enum MoveError {
     /// What was written is not what was read.
     #[error("the table {0} did not arrive as it was read, so nothing was kept: check the disk and try again")]
     Differs(String),
+    /// A file of a backup cannot be used.
+    #[error("{0}: {1}")]
+    Backup(String, &'static str),
+    /// The ledger ends before what was signed.
+    #[error("the ledger ends at position {position}, but {file} was signed for {signed}: it was cut, or {file} is another ledger's")]
+    Shorter {
+        /// The last.
+        position: u64,
+        /// How many positions were signed.
+        signed: u64,
+        /// The checkpoint.
+        file: String,
+    },
+    /// Restoring would lose what was signed.
+    #[error(
+        "the backup ends at position {position}, but {file} was signed for {signed}: whatever people were told after that would be \
+         gone. Look for a newer backup; where there is none, say so with `--lose-events-after {position}`"
+    )]
+    TooOld {
+        /// The backup's last.
+        position: u64,
+        /// How many positions were signed.
+        signed: u64,
+        /// The newest checkpoint.
+        file: String,
+    },
+    /// The word that allows a loss names another position.
+    #[error("the backup ends at position {0}: `--lose-events-after` must name just that")]
+    OtherLoss(u64),
+    /// The tree is not the one that was signed.
+    #[error("{file} was signed for another history: its root over {size} positions is not that of these events")]
+    Forked {
+        /// Leaves of the checkpoint.
+        size: u64,
+        /// The checkpoint.
+        file: String,
+    },
+    /// The key store that was to stay is not there.
+    #[error("there is no key store at {0}: name its backup with `--keys`; without its keys a ledger does not start")]
+    NoKeys(String),
     /// A database or a file failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -78,7 +117,7 @@ pub struct Progress {
 }
 
 /// What a table held when it was copied.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopiedTable {
     /// Its name; `keys.` before it when it is the key store's.
     pub name: String,
@@ -115,12 +154,12 @@ pub async fn copy(from: &str, to: &str, mut progress: impl FnMut(Progress)) -> R
     Ok(Copied { ledger, tables })
 }
 
-fn everything(_: &Table, _: &mut Row) -> bool {
+pub(super) fn everything(_: &Table, _: &mut Row) -> bool {
     true
 }
 
 /// Copies a part's tables within the transactions that are open, and reads them back.
-async fn copy_part(
+pub(super) async fn copy_part(
     source: &mut Conn,
     target: &mut Conn,
     part: Part,
@@ -144,6 +183,7 @@ async fn copy_part(
             Ok(())
         })
         .await?;
+        target::continue_numbers(target, part, &table).await?;
         if tally(target, part, &table).await? != read {
             return Err(MoveError::Differs(name));
         }

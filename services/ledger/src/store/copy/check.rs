@@ -21,7 +21,7 @@ pub struct Checked {
 }
 
 /// Reads everything in order. `seen` is called after each event with the tree so far.
-pub(super) async fn check(
+pub(in crate::store) async fn check(
     conn: &mut Conn,
     mut seen: impl FnMut(&SealedEvent, &Frontier) -> Result<(), MoveError>,
 ) -> Result<Checked, MoveError> {

@@ -17,7 +17,7 @@ const STATEMENT: usize = 64;
 
 /// What one column holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
+pub(in crate::store) enum Value {
     Null,
     Integer(i64),
     Text(String),
@@ -25,12 +25,12 @@ pub(super) enum Value {
 }
 
 /// The columns of one row, in the table's order.
-pub(super) type Row = Vec<Value>;
+pub(in crate::store) type Row = Vec<Value>;
 
 /// What a table held: the same rows give the same tally, in whatever order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) rows: u64,
+pub(in crate::store) struct Tally {
+    pub(in crate::store) rows: u64,
     /// The sum of the rows' SHA-256, 64 bits at a time. It finds what a disk or a mistake changed; who could forge the whole file
     /// is found by the tree.
     sum: [u64; 4],
@@ -58,13 +58,13 @@ impl Tally {
     }
 
     /// In hex.
-    pub(super) fn hex(&self) -> String {
+    pub(in crate::store) fn hex(&self) -> String {
         self.sum.iter().map(|lane| format!("{lane:016x}")).collect()
     }
 }
 
 /// Reads a table in the order of its key, and hands it over in chunks. `change` may change a row before, or leave it out (false).
-pub(super) async fn read(
+pub(in crate::store) async fn read(
     conn: &mut Conn,
     part: Part,
     table: &Table,
@@ -121,7 +121,7 @@ fn size(row: &Row) -> usize {
 }
 
 /// Writes rows within the transaction that is open.
-pub(super) async fn write(conn: &mut Conn, part: Part, table: &Table, rows: &[Row]) -> Result<(), MoveError> {
+pub(in crate::store) async fn write(conn: &mut Conn, part: Part, table: &Table, rows: &[Row]) -> Result<(), MoveError> {
     if rows.is_empty() {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use crate::store::migrate::{self, Part};
 use crate::store::session::{WRITER_LOCK, lock_file};
 
 /// A snapshot of a ledger and its key store, for reading.
-pub(super) struct Source {
+pub(in crate::store) struct Source {
     ledger: Conn,
     /// SQLite: a file of its own. PostgreSQL: the same snapshot of the same database.
     keys: Option<Conn>,
@@ -24,7 +24,7 @@ impl Source {
     /// What is committed now. Whoever writes goes on writing.
     ///
     /// The ledger's moment comes before that of the keys: a key is on disk before the event that it seals, so all keys are there.
-    pub(super) async fn open(engine: &Engine) -> Result<Self, MoveError> {
+    pub(in crate::store) async fn open(engine: &Engine) -> Result<Self, MoveError> {
         let mut ledger = open(engine).await?;
         snapshot(&mut ledger, Part::Ledger).await?;
         let keys = match engine {
@@ -49,7 +49,7 @@ impl Source {
     ///
     /// # Errors
     /// `Running` when a ledger writes, or stands by to.
-    pub(super) async fn locked(engine: &Engine) -> Result<Self, MoveError> {
+    pub(in crate::store) async fn locked(engine: &Engine) -> Result<Self, MoveError> {
         let lock = match engine {
             Engine::Sqlite(path) => {
                 exists(path)?;
@@ -69,19 +69,17 @@ impl Source {
         Ok(source)
     }
 
-    /// A single file that nobody writes to: a backup.
-    pub(super) async fn file(path: &Path, part: Part) -> Result<Conn, MoveError> {
+    /// A single file that nobody writes to: a backup, in whatever schema it is.
+    pub(in crate::store) async fn file(path: &Path) -> Result<Conn, MoveError> {
         exists(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .read_only(true)
             .immutable(true);
-        let mut conn = Conn::Sqlite(options.disable_statement_logging().connect().await?);
-        snapshot(&mut conn, part).await?;
-        Ok(conn)
+        Ok(Conn::Sqlite(options.disable_statement_logging().connect().await?))
     }
 
-    pub(super) fn conn(&mut self, part: Part) -> &mut Conn {
+    pub(in crate::store) fn conn(&mut self, part: Part) -> &mut Conn {
         match (part, &mut self.keys) {
             (Part::Keys, Some(keys)) => keys,
             _ => &mut self.ledger,
@@ -89,7 +87,7 @@ impl Source {
     }
 
     /// Ends the snapshot; an error means that it did not last until now.
-    pub(super) async fn close(mut self) -> Result<(), MoveError> {
+    pub(in crate::store) async fn close(mut self) -> Result<(), MoveError> {
         end(&mut self.ledger).await?;
         self.ledger.close().await;
         if let Some(keys) = self.keys {
@@ -133,7 +131,7 @@ async fn snapshot(conn: &mut Conn, part: Part) -> Result<(), MoveError> {
 }
 
 /// Only a schema that this program knows can be copied as a whole.
-async fn known(conn: &mut Conn, part: Part) -> Result<(), MoveError> {
+pub(in crate::store) async fn known(conn: &mut Conn, part: Part) -> Result<(), MoveError> {
     let found = migrate::version(conn, part).await?;
     if found == part.newest() {
         return Ok(());
@@ -150,7 +148,7 @@ async fn end(conn: &mut Conn) -> Result<(), MoveError> {
 }
 
 /// Takes the lock that a writing ledger holds on PostgreSQL; it ends with the session.
-pub(super) async fn lock_server(conn: &mut Conn) -> Result<(), MoveError> {
+pub(in crate::store) async fn lock_server(conn: &mut Conn) -> Result<(), MoveError> {
     let Conn::Postgres(conn) = conn else { return Ok(()) };
     let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
         .bind(WRITER_LOCK)
@@ -160,7 +158,7 @@ pub(super) async fn lock_server(conn: &mut Conn) -> Result<(), MoveError> {
 }
 
 /// What taking the file lock says.
-pub(super) fn running(error: crate::error::StoreError) -> MoveError {
+pub(in crate::store) fn running(error: crate::error::StoreError) -> MoveError {
     match error {
         crate::error::StoreError::NotLeader => MoveError::Running,
         other => other.into(),

@@ -12,11 +12,11 @@ use super::source::{lock_server, running};
 use crate::error::StoreError;
 use crate::store::engine::{Conn, Engine};
 use crate::store::migrate::{self, Part};
-use crate::store::schema;
+use crate::store::schema::{self, Table};
 use crate::store::session::lock_file;
 
 /// Where a copy goes: new files under another name until the end, or one transaction.
-pub(super) enum Target {
+pub(in crate::store) enum Target {
     /// See [`NewFile`].
     Files {
         ledger: NewFile,
@@ -30,7 +30,7 @@ pub(super) enum Target {
 
 impl Target {
     /// An empty place at an engine's address; without `keys` its key store is left as it is.
-    pub(super) async fn prepare(engine: &Engine, keys: bool) -> Result<Self, MoveError> {
+    pub(in crate::store) async fn prepare(engine: &Engine, keys: bool) -> Result<Self, MoveError> {
         match engine {
             Engine::Sqlite(path) => {
                 if path.exists() {
@@ -67,7 +67,7 @@ impl Target {
     }
 
     /// One file for the ledger alone.
-    pub(super) async fn file(path: &Path, part: Part) -> Result<Self, MoveError> {
+    pub(in crate::store) async fn file(path: &Path, part: Part) -> Result<Self, MoveError> {
         Ok(Self::Files {
             ledger: NewFile::create(path, part).await?,
             keys: None,
@@ -75,7 +75,7 @@ impl Target {
         })
     }
 
-    pub(super) fn conn(&mut self, part: Part) -> &mut Conn {
+    pub(in crate::store) fn conn(&mut self, part: Part) -> &mut Conn {
         match self {
             Self::Files {
                 keys: Some(keys), ..
@@ -86,7 +86,7 @@ impl Target {
     }
 
     /// Makes it count. The keys come first: a ledger without its keys would be worse than keys without a ledger.
-    pub(super) async fn commit(self) -> Result<(), MoveError> {
+    pub(in crate::store) async fn commit(self) -> Result<(), MoveError> {
         match self {
             Self::Files { ledger, keys, _lock } => {
                 if let Some(keys) = keys {
@@ -122,8 +122,26 @@ async fn empty(conn: &mut PgConnection, part: Part) -> Result<(), MoveError> {
     Ok(())
 }
 
+/// What numbers its own rows goes on after those that were copied (PostgreSQL; SQLite does so by itself).
+pub(in crate::store) async fn continue_numbers(conn: &mut Conn, part: Part, table: &Table) -> Result<(), MoveError> {
+    let name = format!("{}{}", part.prefix(conn), table.name);
+    let (Conn::Postgres(conn), [key]) = (conn, table.key.as_slice()) else {
+        return Ok(());
+    };
+    let sequence: Option<String> = sqlx::query_scalar("SELECT pg_get_serial_sequence($1, $2)")
+        .bind(&name)
+        .bind(key)
+        .fetch_one(&mut *conn)
+        .await?;
+    if let Some(sequence) = sequence {
+        let sql = format!("SELECT setval($1::regclass, MAX({key})) FROM {name} HAVING COUNT(*) > 0");
+        sqlx::query(AssertSqlSafe(sql)).bind(sequence).execute(conn).await?;
+    }
+    Ok(())
+}
+
 /// A SQLite file in the making, at `<path>.partial` until it is finished; a leftover from before is thrown away.
-pub(super) struct NewFile {
+pub(in crate::store) struct NewFile {
     conn: Conn,
     partial: PathBuf,
     path: PathBuf,
