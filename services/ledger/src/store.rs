@@ -1,10 +1,10 @@
 //! Reading what is committed, on either engine. All SQL of the ledger is in this file and the folder beside it.
 
+pub mod backup;
+pub mod copy;
 pub(crate) mod engine;
 pub(crate) mod insert;
 pub(crate) mod keys;
-pub mod backup;
-pub mod copy;
 pub mod migrate;
 pub mod roles;
 mod schema;

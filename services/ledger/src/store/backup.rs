@@ -53,7 +53,14 @@ pub async fn backup(
     let file = to.join(LEDGER);
     let mut target = Target::file(&file, Part::Ledger).await?;
     let part = Part::Ledger;
-    let tables = copy_part(source.conn(part), target.conn(part), part, everything, &mut progress).await?;
+    let tables = copy_part(
+        source.conn(part),
+        target.conn(part),
+        part,
+        everything,
+        &mut progress,
+    )
+    .await?;
     let known: Vec<&Checkpoint> = checkpoint.iter().collect();
     let ledger = check::check(target.conn(part), |_, tree| checkpoint::agree(&known, tree)).await?;
     if let Some(ahead) = known.iter().find(|it| it.size > ledger.position) {
@@ -73,7 +80,14 @@ pub async fn backup(
         let part = Part::Keys;
         let file = keys_to.join(KEYS);
         let mut target = Target::file(&file, part).await?;
-        let tables = copy_part(source.conn(part), target.conn(part), part, everything, &mut progress).await?;
+        let tables = copy_part(
+            source.conn(part),
+            target.conn(part),
+            part,
+            everything,
+            &mut progress,
+        )
+        .await?;
         target.commit().await?;
         of_keys = Some((file, tables));
     }
@@ -247,7 +261,11 @@ impl Scratch {
         };
         let copied = || {
             use std::os::unix::fs::OpenOptionsExt as _;
-            let mut to = File::options().write(true).create_new(true).mode(0o600).open(&scratch.path)?;
+            let mut to = File::options()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&scratch.path)?;
             std::io::copy(&mut File::open(file)?, &mut to)
         };
         copied().map_err(|source| StoreError::File {

@@ -52,7 +52,9 @@ pub enum MoveError {
     #[error("{0}: {1}")]
     Backup(String, &'static str),
     /// The ledger ends before what was signed.
-    #[error("the ledger ends at position {position}, but {file} was signed for {signed}: it was cut, or {file} is another ledger's")]
+    #[error(
+        "the ledger ends at position {position}, but {file} was signed for {signed}: it was cut, or {file} is another ledger's"
+    )]
     Shorter {
         /// The last.
         position: u64,
@@ -78,7 +80,9 @@ pub enum MoveError {
     #[error("the backup ends at position {0}: `--lose-events-after` must name just that")]
     OtherLoss(u64),
     /// The tree is not the one that was signed.
-    #[error("{file} was signed for another history: its root over {size} positions is not that of these events")]
+    #[error(
+        "{file} was signed for another history: its root over {size} positions is not that of these events"
+    )]
     Forked {
         /// Leaves of the checkpoint.
         size: u64,
@@ -86,7 +90,9 @@ pub enum MoveError {
         file: String,
     },
     /// The key store that was to stay is not there.
-    #[error("there is no key store at {0}: name its backup with `--keys`; without its keys a ledger does not start")]
+    #[error(
+        "there is no key store at {0}: name its backup with `--keys`; without its keys a ledger does not start"
+    )]
     NoKeys(String),
     /// A database or a file failed.
     #[error(transparent)]
@@ -146,7 +152,16 @@ pub async fn copy(from: &str, to: &str, mut progress: impl FnMut(Progress)) -> R
     let mut target = Target::prepare(&to, true).await?;
     let mut tables = Vec::new();
     for part in [Part::Ledger, Part::Keys] {
-        tables.extend(copy_part(source.conn(part), target.conn(part), part, everything, &mut progress).await?);
+        tables.extend(
+            copy_part(
+                source.conn(part),
+                target.conn(part),
+                part,
+                everything,
+                &mut progress,
+            )
+            .await?,
+        );
     }
     let ledger = check::check(target.conn(Part::Ledger), |_, _| Ok(())).await?;
     source.close().await?;

@@ -47,7 +47,11 @@ pub async fn grant(database_url: &str, role: &str) -> Result<(), StoreError> {
     );
     for (part, prefix) in [(Part::Ledger, "public."), (Part::Keys, "keys.")] {
         let tables = schema::tables(part).await?;
-        for table in tables.iter().map(|table| table.name.as_str()).chain(["schema_version"]) {
+        for table in tables
+            .iter()
+            .map(|table| table.name.as_str())
+            .chain(["schema_version"])
+        {
             let rights = rights(table);
             sql += &format!(
                 " REVOKE ALL ON {prefix}{table} FROM {quoted}; GRANT {rights} ON {prefix}{table} TO {quoted};"

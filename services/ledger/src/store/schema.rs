@@ -78,7 +78,11 @@ async fn table(conn: &mut SqliteConnection, name: String) -> Result<Table, Store
             "INTEGER" | "BIGINT" => Kind::Integer,
             "TEXT" => Kind::Text,
             "BLOB" => Kind::Bytes,
-            _ => return Err(StoreError::Damaged("a column is of a type the engines do not share")),
+            _ => {
+                return Err(StoreError::Damaged(
+                    "a column is of a type the engines do not share",
+                ));
+            }
         };
         if pk > 0 {
             key.push((pk, column.clone()));
@@ -96,12 +100,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_table_is_known_with_a_key_to_read_it_in_order_by() {
-        let names = |tables: &[Table]| {
-            tables
-                .iter()
-                .map(|table| table.name.clone())
-                .collect::<Vec<_>>()
-        };
+        let names = |tables: &[Table]| tables.iter().map(|table| table.name.clone()).collect::<Vec<_>>();
         let ledger = tables(Part::Ledger).await.unwrap();
         for name in ["head", "streams", "events", "bodies", "requests", "cursors"] {
             assert!(names(&ledger).contains(&name.to_owned()), "{name}");

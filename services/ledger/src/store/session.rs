@@ -369,7 +369,6 @@ async fn take_lock(conn: &mut PgConnection, ended: bool) -> Result<bool, StoreEr
     Ok(false)
 }
 
-fn lock_file(database: &std::path::Path) -> Result<File, StoreError> {
 pub(super) fn lock_file(database: &std::path::Path) -> Result<File, StoreError> {
     let path = database.with_extension("lock");
     let failed = |source| StoreError::File {

@@ -9,6 +9,7 @@ mod append;
 mod contract;
 mod disk;
 mod lease;
+mod moved;
 mod open;
 mod range;
 mod read;
@@ -80,6 +81,14 @@ on_both_engines! {
     ],
     lease => [
         a_lease_is_held_by_one_and_its_fence_guards_the_cursor,
+    ],
+    moved => [
+        a_ledger_is_copied_to_the_other_engine_with_all_that_it_promised,
+        a_copy_is_refused_while_a_ledger_runs_and_where_something_is,
+        a_backup_of_a_running_ledger_restores_to_one_moment_of_it,
+        a_backup_that_would_lose_what_was_signed_is_refused,
+        a_backup_that_was_changed_is_refused,
+        the_applications_role_adds_and_takes_nothing_away,
     ],
     disk => [
         what_a_person_typed_is_nowhere_on_disk,

@@ -31,6 +31,7 @@ pub(crate) const START: i64 = 1_767_225_600_000_000;
 pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) clock: Arc<ManualClock>,
+    /// Of the tables' owner.
     pub(crate) url: String,
     pub(crate) postgres: Option<Postgres>,
     pub(crate) folder: TempDir,
@@ -45,9 +46,18 @@ impl World {
         Self::start(folder, url, None).await
     }
 
+    /// The ledger runs as a role that owns nothing, as it should in a city: each scenario shows that its rights suffice.
     pub(crate) async fn postgres() -> Self {
         let postgres = Postgres::start().await.unwrap();
-        Self::start(tempfile::tempdir().unwrap(), postgres.url(), Some(postgres)).await
+        let owner = postgres.url();
+        ledger::run_migrations(&owner).await.unwrap();
+        let mut conn = sqlx::PgConnection::connect(&owner).await.unwrap();
+        conn.execute("CREATE ROLE ledger LOGIN").await.unwrap();
+        ledger::store::roles::grant(&owner, "ledger").await.unwrap();
+        let application = owner.replace("//hoiam@", "//ledger@");
+        let mut world = Self::start(tempfile::tempdir().unwrap(), application, Some(postgres)).await;
+        world.url = owner;
+        world
     }
 
     async fn start(folder: TempDir, url: String, postgres: Option<Postgres>) -> Self {

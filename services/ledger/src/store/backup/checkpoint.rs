@@ -56,7 +56,9 @@ fn parse(note: &[u8]) -> Option<(u64, Hash)> {
     let origin = lines.next()?;
     let size = lines.next()?.parse().ok()?;
     let root = BASE64_STANDARD.decode(lines.next()?).ok()?.try_into().ok()?;
-    let signed = text.split_once("\n\n").is_some_and(|(_, lines)| lines.starts_with('—'));
+    let signed = text
+        .split_once("\n\n")
+        .is_some_and(|(_, lines)| lines.starts_with('—'));
     (!origin.is_empty() && signed).then_some((size, root))
 }
 

@@ -50,7 +50,11 @@ impl Manifest {
             format: FORMAT,
             part: name(part).to_owned(),
             made_at: now,
-            file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            file: file
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
             bytes,
             sha256,
             schema: part.newest(),

@@ -121,7 +121,12 @@ fn size(row: &Row) -> usize {
 }
 
 /// Writes rows within the transaction that is open.
-pub(in crate::store) async fn write(conn: &mut Conn, part: Part, table: &Table, rows: &[Row]) -> Result<(), MoveError> {
+pub(in crate::store) async fn write(
+    conn: &mut Conn,
+    part: Part,
+    table: &Table,
+    rows: &[Row],
+) -> Result<(), MoveError> {
     if rows.is_empty() {
         return Ok(());
     }

@@ -102,7 +102,9 @@ async fn open(engine: &Engine) -> Result<Conn, MoveError> {
     Ok(match engine {
         Engine::Sqlite(path) => {
             exists(path)?;
-            let options = SqliteConnectOptions::new().filename(path).pragma("query_only", "ON");
+            let options = SqliteConnectOptions::new()
+                .filename(path)
+                .pragma("query_only", "ON");
             Conn::Sqlite(options.disable_statement_logging().connect().await?)
         }
         Engine::Postgres(options) => {

@@ -77,9 +77,7 @@ impl Target {
 
     pub(in crate::store) fn conn(&mut self, part: Part) -> &mut Conn {
         match self {
-            Self::Files {
-                keys: Some(keys), ..
-            } if part == Part::Keys => &mut keys.conn,
+            Self::Files { keys: Some(keys), .. } if part == Part::Keys => &mut keys.conn,
             Self::Files { ledger, .. } => &mut ledger.conn,
             Self::Server { conn } => conn,
         }
@@ -110,9 +108,16 @@ async fn empty(conn: &mut PgConnection, part: Part) -> Result<(), MoveError> {
     let prefix = if part == Part::Keys { "keys." } else { "" };
     for table in schema::tables(part).await? {
         let name = format!("{prefix}{}", table.name);
-        let test = if table.name == "head" { " WHERE position > 0" } else { "" };
+        let test = if table.name == "head" {
+            " WHERE position > 0"
+        } else {
+            ""
+        };
         let sql = format!("SELECT EXISTS (SELECT 1 FROM {name}{test})");
-        if sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *conn).await? {
+        if sqlx::query_scalar(AssertSqlSafe(sql))
+            .fetch_one(&mut *conn)
+            .await?
+        {
             return Err(MoveError::NotEmpty(format!("the table {name}")));
         }
     }
@@ -123,7 +128,11 @@ async fn empty(conn: &mut PgConnection, part: Part) -> Result<(), MoveError> {
 }
 
 /// What numbers its own rows goes on after those that were copied (PostgreSQL; SQLite does so by itself).
-pub(in crate::store) async fn continue_numbers(conn: &mut Conn, part: Part, table: &Table) -> Result<(), MoveError> {
+pub(in crate::store) async fn continue_numbers(
+    conn: &mut Conn,
+    part: Part,
+    table: &Table,
+) -> Result<(), MoveError> {
     let name = format!("{}{}", part.prefix(conn), table.name);
     let (Conn::Postgres(conn), [key]) = (conn, table.key.as_slice()) else {
         return Ok(());
@@ -135,7 +144,10 @@ pub(in crate::store) async fn continue_numbers(conn: &mut Conn, part: Part, tabl
         .await?;
     if let Some(sequence) = sequence {
         let sql = format!("SELECT setval($1::regclass, MAX({key})) FROM {name} HAVING COUNT(*) > 0");
-        sqlx::query(AssertSqlSafe(sql)).bind(sequence).execute(conn).await?;
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(sequence)
+            .execute(conn)
+            .await?;
     }
     Ok(())
 }
@@ -153,7 +165,11 @@ impl NewFile {
             return Err(MoveError::NotEmpty(path.display().to_string()));
         }
         let partial = with_suffix(path, ".partial");
-        for leftover in [&partial, &with_suffix(&partial, "-wal"), &with_suffix(&partial, "-shm")] {
+        for leftover in [
+            &partial,
+            &with_suffix(&partial, "-wal"),
+            &with_suffix(&partial, "-shm"),
+        ] {
             match std::fs::remove_file(leftover) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(file(leftover, error).into());
