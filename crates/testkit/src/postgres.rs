@@ -129,7 +129,7 @@ impl Postgres {
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn database(&self, name: &'static str) -> anyhow::Result<String> {
+    pub async fn database(&self, name: &str) -> anyhow::Result<String> {
         let mut conn = PgConnection::connect(&self.url()).await?;
         let create = format!("CREATE DATABASE {name}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(create))

@@ -7,10 +7,12 @@ use crate::error::StoreError;
 const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
     include_str!("../../migrations/sqlite/0002_leadership.sql"),
+    include_str!("../../migrations/sqlite/0007_no_replacement.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_ledger.sql"),
     include_str!("../../migrations/postgres/0002_leadership.sql"),
+    include_str!("../../migrations/postgres/0007_no_replacement.sql"),
 ];
 const SQLITE_KEYS: &[&str] = &[include_str!("../../migrations/sqlite-keys/0001_keys.sql")];
 const POSTGRES_KEYS: &[&str] = &[include_str!("../../migrations/postgres-keys/0001_keys.sql")];

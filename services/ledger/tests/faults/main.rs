@@ -11,6 +11,8 @@ mod damage;
 mod full;
 mod leader;
 mod lost_answers;
+mod model;
+mod outsider;
 mod relays;
 mod storm;
 mod syscalls;

@@ -60,7 +60,7 @@ impl Site {
             name: "routing".to_owned(),
             kind: CallerKind::Service,
             token_sha256: token_sha256("token of routing"),
-            append: vec!["routing".to_owned()],
+            append: vec!["routing".to_owned(), "routing-policy".to_owned()],
             purposes: vec!["route".to_owned()],
             read: true,
             acts_for_people: false,

@@ -1,0 +1,12 @@
+-- A reaction's request id is kept for ever, a client's 400 days (34,560,000,000,000 microseconds): the contract says so.
+CREATE FUNCTION refuse_forgetting() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN
+    IF OLD.digest IS NULL OR OLD.recorded_at > (SELECT recorded_at FROM head WHERE id = 1) - 34560000000000 THEN
+        RAISE EXCEPTION 'requests are append-only: only what a client sent 400 days ago may be forgotten';
+    END IF;
+    RETURN OLD;
+END $$;
+CREATE TRIGGER requests_refuse_delete BEFORE DELETE ON requests
+    FOR EACH ROW EXECUTE FUNCTION refuse_forgetting();
+CREATE TRIGGER requests_refuse_truncate BEFORE TRUNCATE ON requests
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
