@@ -99,7 +99,7 @@ async fn killed_many_times_it_has_all_that_it_acknowledged() {
 
 /// The server goes away and comes back `times` times while eight write: stopped in an orderly way, or as if the power had gone.
 async fn the_database_goes_away(postgres: &mut Postgres, site: &Site, times: u64, orderly: bool) {
-    const EACH: u64 = 50;
+    const EACH: u64 = 20;
     let _process = site.start(&[]).await;
     let load = Load::start(&[site], 8, EACH);
     let mut client = site.client();
