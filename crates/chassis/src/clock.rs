@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use kernel::{Clock, Instant};
+use nix::time::{ClockId, clock_gettime};
 
 /// The machine's wall clock.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,6 +16,18 @@ impl Clock for SystemClock {
     )]
     fn now(&self) -> Instant {
         jiff::Timestamp::now().into()
+    }
+
+    /// Since the machine started, its sleep counted in.
+    fn ticks(&self) -> Option<i64> {
+        #[cfg(target_os = "linux")]
+        let id = ClockId::CLOCK_BOOTTIME;
+        #[cfg(not(target_os = "linux"))]
+        let id = ClockId::CLOCK_MONOTONIC;
+        let time = clock_gettime(id).ok()?;
+        time.tv_sec()
+            .checked_mul(Instant::SECOND)?
+            .checked_add(time.tv_nsec() / 1_000)
     }
 }
 
@@ -58,6 +71,13 @@ mod tests {
         assert_eq!(clock.now(), Instant(8));
         clock.set(Instant(1));
         assert_eq!(clock.now(), Instant(1));
+    }
+
+    #[test]
+    fn the_machine_counts_on_and_a_clock_by_hand_is_beyond_doubt() {
+        let before = SystemClock.ticks().unwrap();
+        assert!(before > 0 && SystemClock.ticks().unwrap() >= before);
+        assert_eq!(ManualClock::new(Instant(5)).ticks(), None);
     }
 
     #[test]

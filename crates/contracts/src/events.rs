@@ -7,6 +7,7 @@ pub mod access;
 pub mod classification;
 pub mod directory;
 pub mod feedback;
+pub mod ledger;
 pub mod message;
 pub mod obligation;
 pub mod policy;
@@ -77,6 +78,7 @@ catalogue!(
     message::MessageHandedOver,
     message::MessageFailed,
     access::ContentOpened,
+    ledger::ClockAccepted,
     policy::RoutingPolicyPublished,
     policy::ClassificationPolicyPublished,
     policy::SlaPolicyPublished,

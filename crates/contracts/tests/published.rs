@@ -28,7 +28,7 @@ fn owner(category: &str) -> &str {
         "obligation" => "escalation",
         "sla-policy" => "escalation",
         "message" => "feedback",
-        "access" => "ledger",
+        "access" | "ledger" => "ledger",
         "directory" => "console",
         other => other.strip_suffix("-policy").unwrap_or(other),
     }

@@ -57,4 +57,9 @@ impl fmt::Display for Instant {
 pub trait Clock: Send + Sync + 'static {
     /// The present instant.
     fn now(&self) -> Instant;
+
+    /// Microseconds that only ever count on, whoever sets the wall clock; `None` when the clock is handed in and beyond doubt.
+    fn ticks(&self) -> Option<i64> {
+        None
+    }
 }

@@ -120,6 +120,7 @@ impl TestLedger {
             kek: path("kek"),
             shards,
             advertise: None,
+            accept_clock: None,
             no_relay: nats_url.is_empty(),
             listen: ListenConfig {
                 grpc_listen: "127.0.0.1:0".to_owned(),

@@ -156,7 +156,7 @@ impl Ledger for Api {
             leader: head.leader,
             fence: head.fence,
             leads: self.leadership.fence().is_some(),
-            ..Default::default()
+            clock: self.writer.clock_doubt(),
         }))
     }
 

@@ -25,6 +25,10 @@ pub struct Config {
     /// the address it listens on, if its port is fixed.
     #[arg(long, env = "HOIAM_LEDGER_ADVERTISE")]
     pub advertise: Option<String>,
+    /// Take the wall clock's word although it is behind the last event or over 60 days ahead of it, and record who says so
+    /// (`operator:lan`). Only the start looks at it; take it away afterwards.
+    #[arg(long, env = "HOIAM_LEDGER_ACCEPT_CLOCK", value_name = "ACTOR")]
+    pub accept_clock: Option<String>,
     /// Listeners and callers.
     #[command(flatten)]
     pub listen: ListenConfig,
@@ -76,6 +80,16 @@ impl Settings for Config {
             .is_some_and(|url| !url.starts_with("http"))
         {
             problems.push(Problem::new("--advertise", "must begin with http:// or https://"));
+        }
+        if self
+            .accept_clock
+            .as_ref()
+            .is_some_and(|who| kernel::Actor::parse(who).is_err())
+        {
+            problems.push(Problem::new(
+                "--accept-clock",
+                "must say who accepts it, e.g. operator:lan",
+            ));
         }
         if self.listen.callers.is_none() {
             problems.push(Problem::new(

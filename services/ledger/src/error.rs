@@ -217,6 +217,9 @@ pub enum StoreError {
         /// By this program.
         needed: i64,
     },
+    /// The wall clock cannot be right, or the record is not: somebody has to say which.
+    #[error("nothing is recorded by this clock: {0}")]
+    Clock(String),
     /// The URL names neither engine.
     #[error("the database URL must be sqlite:<path> or postgres://…")]
     UnknownEngine,

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::relay::{RelayHandle, StreamSettings};
 use crate::request::MAX_REQUEST;
 use crate::status::RelayStatus;
-use crate::store::{Engine, Store, migrate};
+use crate::store::{Engine, Store, migrate, notice};
 use crate::vault::Vault;
 use crate::writer::Writer;
 
@@ -69,6 +69,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     );
     let health = Health::default();
     health.set("writing", false);
+    let listened = engine.clone();
     let (writer, leadership, writing) = Writer::new(
         engine,
         store.clone(),
@@ -76,8 +77,10 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         Arc::clone(&life.clock),
         health.clone(),
         config.address(),
+        config.accept_clock.clone(),
     );
     let stop_writing = CancellationToken::new();
+    let listening = tokio::spawn(notice::listen(listened, store.clone(), stop_writing.clone()));
     let writing = tokio::spawn(writing.run(stop_writing.clone()));
     let (status, relay) = watch::channel(RelayStatus::default());
     let stop_relaying = life.shutdown.child_token();
@@ -123,7 +126,8 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     // Calls are over; what the writer has taken it finishes.
     stop_writing.cancel();
     let written = writing.await.context("the writer panicked");
+    let listened = listening.await.context("the listening for new events panicked");
     store.close().await;
     vault.close().await;
-    served.and(relayed).and(written)
+    served.and(relayed).and(written).and(listened)
 }

@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub mod migrate;
 pub mod roles;
 mod schema;
+pub(crate) mod notice;
 pub(crate) mod session;
 
 use std::ops::RangeInclusive;

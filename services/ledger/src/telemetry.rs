@@ -12,6 +12,8 @@ pub(crate) const COMMIT_SECONDS: &str = "hoiam_ledger_commit_seconds";
 pub(crate) const HEAD: &str = "hoiam_ledger_head";
 /// Whether this instance writes (1) or stands by (0).
 pub(crate) const LEADING: &str = "hoiam_ledger_leading";
+/// Whether the wall clock is in doubt (1), so that time is counted on without it, or nothing is written.
+pub(crate) const CLOCK_DOUBTED: &str = "hoiam_ledger_clock_doubted";
 /// Contents opened, by `purpose`.
 pub(crate) const OPENED: &str = "hoiam_ledger_opened_contents_total";
 /// Span of one request, from its arrival until it is committed or refused.

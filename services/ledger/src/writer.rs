@@ -1,8 +1,10 @@
 //! The single writer: takes one request, then whatever else waits, and commits them as one transaction on its own connection.
 
 pub(crate) mod batch;
+mod clock;
 mod lanes;
 pub(crate) mod lease;
+mod time;
 mod transaction;
 
 use std::sync::Arc;
@@ -21,11 +23,16 @@ use crate::telemetry;
 use crate::vault::Vault;
 use lanes::{Lane, Lanes, Pending};
 use lease::LeaseRequest;
+use time::Timekeeper;
 
 /// Pause between attempts to become the writer.
 const STANDBY: Duration = Duration::from_millis(500);
 /// How often an instance says that it still writes.
 const RENEW: Duration = Duration::from_millis(1_500);
+/// Request ids forgotten at one turn: some milliseconds for which others wait.
+const FORGET: u32 = 500;
+/// Microseconds between two looks for such ids.
+const FORGET_EVERY: i64 = 3_600_000_000;
 /// Attempts to get a lost connection back before those who wait are told to try again.
 const RECONNECTS: u32 = 8;
 
@@ -55,6 +62,7 @@ pub(crate) struct WriterHandle {
     express: Lane,
     bulk: Lane,
     store: Store,
+    time: Arc<Timekeeper>,
 }
 
 impl WriterHandle {
@@ -81,6 +89,14 @@ impl WriterHandle {
         }
     }
 
+    /// Why the wall clock is not taken for the time; empty when it is.
+    pub(crate) fn clock_doubt(&self) -> String {
+        self.time
+            .doubt()
+            .map(|doubt| doubt.to_string())
+            .unwrap_or_default()
+    }
+
     pub(crate) async fn lease(&self, request: LeaseRequest) -> Result<wire::Lease, Refused> {
         match self.express.ask(Work::Lease(request)).await? {
             Answer::Lease(lease) => Ok(lease),
@@ -94,7 +110,9 @@ pub(crate) struct Writer {
     engine: Engine,
     store: Store,
     vault: Arc<Vault>,
-    clock: Arc<dyn kernel::Clock>,
+    time: Arc<Timekeeper>,
+    /// Who gave their word for the wall clock, at the start.
+    accept_clock: Option<String>,
     lanes: Lanes,
     health: Health,
     /// Where our gRPC is reached; empty when nobody said.
@@ -119,12 +137,15 @@ impl Writer {
         clock: Arc<dyn kernel::Clock>,
         health: Health,
         address: String,
+        accept_clock: Option<String>,
     ) -> (WriterHandle, Leadership, Self) {
         let (express, express_rx) = Lane::new();
         let (bulk, bulk_rx) = Lane::new();
+        let time = Arc::new(Timekeeper::new(clock));
         let handle = WriterHandle {
             express,
             bulk,
+            time: Arc::clone(&time),
             store: store.clone(),
         };
         let lanes = Lanes {
@@ -139,7 +160,8 @@ impl Writer {
                 engine,
                 store,
                 vault,
-                clock,
+                time,
+                accept_clock,
                 lanes,
                 health,
                 address,
@@ -168,12 +190,14 @@ impl Writer {
                 Err((error, pending)) => {
                     unanswered = pending;
                     failures += 1;
+                    // What only an operator can mend is not waited for.
+                    let long = failures >= RECONNECTS || matches!(error, StoreError::Clock(_));
                     let refused = if matches!(error, StoreError::NotLeader) {
                         self.not_leader()
                     } else {
                         Refused::Unavailable
                     };
-                    if matches!(refused, Refused::NotLeader { .. }) || failures >= RECONNECTS {
+                    if matches!(refused, Refused::NotLeader { .. }) || long {
                         unanswered
                             .drain(..)
                             .for_each(|pending| pending.answer(Err(refused.clone())));
@@ -184,7 +208,7 @@ impl Writer {
                             "not writing now; trying again"
                         );
                     }
-                    if self.stand_by(refused, failures >= RECONNECTS, &stop).await {
+                    if self.stand_by(refused, long, &stop).await {
                         return;
                     }
                 }
@@ -212,8 +236,10 @@ impl Writer {
         stop: &CancellationToken,
     ) -> Result<Ended, (StoreError, Vec<Pending>)> {
         let opening = async {
+            let word = self.may_begin().await?;
             let mut session = Session::open(&self.engine, stale.clone(), &self.address).await?;
             let backend = session.backend().await?;
+            self.record_word(&mut session, word).await?;
             Ok((session, backend))
         };
         let opened = tokio::time::timeout(SILENCE, opening).await;
@@ -252,14 +278,19 @@ impl Writer {
             return Ended::Lost(Vec::new());
         }
         let mut renew = tokio::time::interval(RENEW);
+        let mut forget_after = 0;
         renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let batch = tokio::select! {
                 batch = self.lanes.next() => batch,
                 _ = renew.tick() => {
-                    let renewed = tokio::time::timeout(SILENCE, session.renew()).await;
-                    if let Err(error) = renewed.unwrap_or_else(|_| Err(silent())) {
-                        tracing::warn!(error = %chassis::telemetry::chain(&error), "the leadership could not be renewed");
+                    let keeping = self.keep(session, &mut forget_after);
+                    let kept = match &self.engine {
+                        Engine::Sqlite(_) => keeping.await,
+                        Engine::Postgres(_) => tokio::time::timeout(SILENCE, keeping).await.unwrap_or_else(|_| Err(silent())),
+                    };
+                    if let Err(error) = kept {
+                        tracing::warn!(error = %chassis::telemetry::chain(&error), "the leadership could not be kept");
                         return Ended::Lost(Vec::new());
                     }
                     continue;
@@ -274,6 +305,18 @@ impl Writer {
                 return Ended::Lost(lost);
             }
         }
+    }
+
+    /// What is done however much or little is to be written: says that this instance still writes, looks at the clock, and once an hour
+    /// forgets the clients' request ids that are past their time, a few at each turn.
+    async fn keep(&self, session: &mut Session, forget_after: &mut i64) -> Result<(), StoreError> {
+        session.renew().await?;
+        self.look_at_the_clock(session).await?;
+        let now = self.time.now();
+        if now >= *forget_after && session.forget_requests(FORGET).await? < u64::from(FORGET) {
+            *forget_after = now.saturating_add(FORGET_EVERY);
+        }
+        Ok(())
     }
 
     /// Commits a batch and answers it. What comes back is unanswered: the session is of no more use.

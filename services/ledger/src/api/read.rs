@@ -15,9 +15,12 @@ use crate::event::{Between, Filter, StoredEvent};
 use crate::request::{category, id};
 use crate::store::{Order, Store, StreamStretch};
 
-/// Events read at once. Of the largest these are 16 MiB, and a reader has at most three such chunks: one being sent, one that
-/// waits, one just read. Of the usual size (600 bytes) the three are half a MiB.
-const CHUNK: usize = 256;
+/// Most events read at once, and fewest. How many it is follows from the size of those before.
+const CHUNK: (usize, usize) = (8, 256);
+/// How many at first.
+const FIRST: usize = 64;
+/// Bytes aimed at in a chunk. A reader that has stopped reading has three of them waiting: one being sent, one sent next, one just read.
+const CHUNK_BYTES: usize = 256 * 1024;
 /// Positions looked at in one statement of a filtered read, so that a filter that matches nothing does not scan all at once.
 const WINDOW: u64 = 20_000;
 
@@ -207,6 +210,8 @@ struct Scan {
     order: Order,
     /// Events still wanted; `None`: all.
     left: Option<u64>,
+    /// Events to be read next.
+    chunk: usize,
 }
 
 impl Scan {
@@ -222,6 +227,7 @@ impl Scan {
                 Order::Forwards
             },
             left: (limit > 0).then_some(limit),
+            chunk: FIRST,
         }
     }
 
@@ -231,8 +237,8 @@ impl Scan {
 
     /// The next chunk, which may hold nothing while there is more to look at.
     async fn next(&mut self, store: &Store) -> Result<Vec<StoredEvent>, StoreError> {
-        let chunk = self.left.map_or(CHUNK, |left| {
-            usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK))
+        let chunk = self.left.map_or(self.chunk, |left| {
+            usize::try_from(left).map_or(self.chunk, |left| left.min(self.chunk))
         });
         let window = self.window();
         let (low, high) = (*window.start(), *window.end());
@@ -256,6 +262,12 @@ impl Scan {
         }
         if let Some(left) = &mut self.left {
             *left -= events.len() as u64;
+        }
+        if !events.is_empty() {
+            let bytes: usize = events.iter().map(|event| event.data.len() + 512).sum();
+            let fit = (CHUNK_BYTES * events.len() / bytes).clamp(CHUNK.0, CHUNK.1);
+            // Powers of two, so that few different statements are prepared.
+            self.chunk = 1 << fit.ilog2();
         }
         Ok(events)
     }

@@ -7,11 +7,13 @@ use crate::error::StoreError;
 const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
     include_str!("../../migrations/sqlite/0002_leadership.sql"),
+    include_str!("../../migrations/sqlite/0004_ageing.sql"),
     include_str!("../../migrations/sqlite/0007_no_replacement.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_ledger.sql"),
     include_str!("../../migrations/postgres/0002_leadership.sql"),
+    include_str!("../../migrations/postgres/0004_ageing.sql"),
     include_str!("../../migrations/postgres/0007_no_replacement.sql"),
 ];
 const SQLITE_KEYS: &[&str] = &[include_str!("../../migrations/sqlite-keys/0001_keys.sql")];

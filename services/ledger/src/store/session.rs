@@ -22,6 +22,15 @@ const SILENT: Duration = Duration::from_secs(6);
 /// The database's own clock, so that no two machines' clocks are compared.
 const PG_NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
+/// How long a client's request id is known: 400 days. The triggers of migration 4 say the same.
+const REMEMBERED: i64 = 400 * 86_400 * 1_000_000;
+
+const WRITE_HEAD: &str =
+    "UPDATE head SET position = $1, recorded_at = $2, streams = $3, frontier = $4 WHERE id = 1";
+/// The same, telling those who listen, all of them once a batch and when it is committed (see `notice`). In one statement: no trip more.
+const WRITE_HEAD_AND_TELL: &str = "UPDATE head SET position = $1, recorded_at = $2, streams = $3, frontier = $4 WHERE id = 1 \
+     RETURNING pg_notify('hoiam_ledger_head', $1::text)";
+
 /// A request stored before.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredRequest {
@@ -266,7 +275,7 @@ impl Session {
             Conn::Postgres(conn) => insert::postgres(conn, rows).await?,
         }
         on!(Conn: &mut self.conn, conn, Db => {
-            sqlx::query::<Db>("UPDATE head SET position = $1, recorded_at = $2, streams = $3, frontier = $4 WHERE id = 1")
+            sqlx::query::<Db>(if <Db as sqlx::Database>::NAME == <sqlx::Postgres as sqlx::Database>::NAME { WRITE_HEAD_AND_TELL } else { WRITE_HEAD })
                 .bind(head.position)
                 .bind(head.recorded_at)
                 .bind(head.streams)
@@ -275,6 +284,33 @@ impl Session {
                 .await?;
         });
         Ok(())
+    }
+
+    /// What the database's own clock shows; a file has none.
+    pub(crate) async fn clock(&mut self) -> Result<Option<i64>, StoreError> {
+        match &mut self.conn {
+            Conn::Sqlite(_) => Ok(None),
+            Conn::Postgres(conn) => {
+                let mut query = QueryBuilder::<sqlx::Postgres>::new("SELECT ");
+                query.push(PG_NOW);
+                Ok(Some(query.build_query_scalar::<i64>().fetch_one(conn).await?))
+            }
+        }
+    }
+
+    /// Forgets at most `most` request ids of clients that are past their time; how many.
+    pub(crate) async fn forget_requests(&mut self, most: u32) -> Result<u64, StoreError> {
+        let head = self.begin().await?;
+        let before = head.recorded_at.saturating_sub(REMEMBERED);
+        let forgotten = on!(Conn: &mut self.conn, conn, Db => {
+            let mut query = QueryBuilder::<Db>::new(
+                "DELETE FROM requests WHERE request_id IN (SELECT request_id FROM requests WHERE digest IS NOT NULL AND recorded_at < ",
+            );
+            query.push_bind(before).push(" ORDER BY recorded_at LIMIT ").push(most).push(")");
+            query.build().execute(conn).await?.rows_affected()
+        });
+        self.commit().await?;
+        Ok(forgotten)
     }
 
     pub(crate) async fn cursor(

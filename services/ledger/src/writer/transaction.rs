@@ -43,7 +43,7 @@ impl Writer {
         let mut head = session.begin().await?;
         step("ledger.after_lock");
         self.store.committed(uint(head.position));
-        let recorded_at = self.clock.now().0.max(head.recorded_at);
+        let recorded_at = self.time.now().max(head.recorded_at);
         let (known, keys) = self.look_up(session, works).await?;
         let numbers = Numbers {
             position: uint(head.position),

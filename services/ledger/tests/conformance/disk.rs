@@ -1,7 +1,6 @@
 //! What is on disk: nothing readable, nothing changeable, everything there again after a restart.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use contracts::grpc::ledger as wire;
 use uuid::Uuid;
@@ -163,7 +162,7 @@ pub(crate) async fn a_restart_goes_on_where_it_was(mut world: World) {
 pub(crate) async fn a_second_ledger_on_the_same_database_does_not_write(mut world: World) {
     let mut client = world.client("routing").await;
     client.append(simple(Uuid::new_v4())).await.unwrap();
-    let (address, (shutdown, task)) = run(world.config.clone(), Arc::clone(&world.clock)).await;
+    let (address, (shutdown, task)) = run(world.config.clone(), world.clock.clone()).await;
     let mut second = connect(&address, "routing").await;
     let refused = second.append(simple(Uuid::new_v4())).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unavailable);

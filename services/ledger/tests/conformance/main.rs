@@ -6,6 +6,7 @@
 )]
 
 mod append;
+mod clock;
 mod contract;
 mod disk;
 mod lease;
@@ -13,6 +14,7 @@ mod moved;
 mod open;
 mod range;
 mod read;
+mod reader;
 mod schema;
 mod throughput;
 mod world;
@@ -65,6 +67,11 @@ on_both_engines! {
         nobody_puts_an_event_down_to_another_than_they_act_for,
         a_request_over_every_limit_ends_its_pipeline_and_what_came_before_is_answered,
         a_pipeline_that_is_dropped_half_way_leaves_whole_requests_in_the_order_they_came,
+    ],
+    clock => [
+        a_wall_clock_that_is_set_ahead_moves_no_recorded_time_and_everybody_is_told,
+        a_start_far_from_the_record_needs_an_operators_word_which_is_an_event,
+        a_clients_request_id_is_forgotten_after_400_days_and_a_reactions_never,
     ],
     range => [
         every_read_gives_what_a_filter_over_everything_gives,

@@ -76,6 +76,7 @@ impl World {
             shards: 1,
             no_relay: true,
             advertise: None,
+            accept_clock: None,
             listen,
             broker: Default::default(),
             telemetry: Default::default(),
@@ -96,7 +97,7 @@ impl World {
 
     /// Starts the ledger again after `stop`.
     pub(crate) async fn wake(&mut self) {
-        let (address, running) = run(self.config.clone(), Arc::clone(&self.clock)).await;
+        let (address, running) = run(self.config.clone(), self.clock.clone()).await;
         self.address = address;
         self.running = Some(running);
     }
@@ -149,7 +150,7 @@ impl World {
 /// Runs a ledger in this process until its token is cancelled.
 pub(crate) async fn run(
     config: Config,
-    clock: Arc<ManualClock>,
+    clock: Arc<dyn kernel::Clock>,
 ) -> (String, (CancellationToken, JoinHandle<anyhow::Result<()>>)) {
     let shutdown = CancellationToken::new();
     let (life, ready) = Life::under(&shutdown);
