@@ -6,9 +6,9 @@ pub(crate) mod engine;
 pub(crate) mod insert;
 pub(crate) mod keys;
 pub mod migrate;
+pub(crate) mod notice;
 pub mod roles;
 mod schema;
-pub(crate) mod notice;
 pub(crate) mod session;
 
 use std::ops::RangeInclusive;

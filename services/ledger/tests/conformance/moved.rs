@@ -1,7 +1,6 @@
 //! A ledger elsewhere: copied to the other engine, backed up while it runs, restored; and what its database's role may do.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chassis::config::Secret;
@@ -102,7 +101,7 @@ async fn goes_on(
 ) {
     let mut config = world.config.clone();
     config.database = Secret::new(url.to_owned());
-    let (address, (shutdown, task)) = run(config, Arc::clone(&world.clock)).await;
+    let (address, (shutdown, task)) = run(config, world.clock.clone()).await;
     let mut client = connect(&address, "routing").await;
     assert_eq!(everything(&mut client).await, before);
     let head = client
