@@ -22,7 +22,7 @@ const SILENT: Duration = Duration::from_secs(6);
 /// The database's own clock, so that no two machines' clocks are compared.
 const PG_NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
-/// How long a client's request id is known: 400 days. The triggers of migration 4 say the same.
+/// How long a client's request id is known: 400 days. The triggers of migration 7 say the same.
 const REMEMBERED: i64 = 400 * 86_400 * 1_000_000;
 
 const WRITE_HEAD: &str =
