@@ -180,7 +180,7 @@ impl Relay<'_> {
         self.nats.connected().await;
         let Err(ended) = self.session(&mut trouble.backoff).await;
         match ended {
-            Ended::NotOurs(why) => self.stand_still(&why, "`hoiam ledger audit-stream` says what differs; when the record is right, `hoiam ledger rebuild-stream --discard-foreign`").await,
+            Ended::NotOurs(why) => self.stand_still(&why, "`hoiam ledger audit-stream` says what differs; if the record is right, `hoiam ledger rebuild-stream --discard-foreign`").await,
             Ended::Damaged(why) if trouble.mended.is_none_or(|at| at.elapsed() > SOON) => {
                 trouble.mended = Some(Instant::now());
                 tracing::error!(why, "the stream is damaged; making it anew from the record");

@@ -96,6 +96,7 @@ async fn look(system: &System, verbose: bool, report: &mut Report) {
                 "ledger",
                 format!("{} events on record ({})", head.position, head.engine),
             );
+            leader(&head, report);
             machine::clock(&head, report);
             relay(&ledger, nats.as_ref(), head, report).await;
         }
@@ -128,6 +129,25 @@ async fn until<T, E>(mut look: impl AsyncFnMut() -> Result<T, E>, well: impl Fn(
     }
 }
 
+/// Somebody has to write.
+fn leader(head: &HeadReply, report: &mut Report) {
+    match (head.leads, head.leader.is_empty()) {
+        (true, _) => report.well(
+            "leader",
+            format!("this instance writes, under fence {}", head.fence),
+        ),
+        (false, false) => report.well(
+            "leader",
+            format!("{} writes, under fence {}", head.leader, head.fence),
+        ),
+        (false, true) => report.wrong(
+            "leader",
+            "this instance does not write, and who does is not on record",
+            "nothing is accepted until one writes: look at the logs of the ledger's instances",
+        ),
+    }
+}
+
 /// The stream has to reach what was on record when we came.
 async fn relay(ledger: &LedgerClient, nats: Option<&Nats>, head: HeadReply, report: &mut Report) {
     let at_least = head.position;
@@ -135,7 +155,7 @@ async fn relay(ledger: &LedgerClient, nats: Option<&Nats>, head: HeadReply, repo
         Ok(head) if head.relay_state.starts_with("stopped") => report.wrong(
             "relay",
             head.relay_state,
-            "nobody acts until it is clear which of the two is right: `hoiam ledger verify` checks the record; if it is right, delete the stream's folder",
+            "nobody acts until it is clear which of the two is right: `hoiam ledger verify` checks the record",
         ),
         Ok(head) if head.relayed >= at_least => report.well("relay", format!("{} at position {}", head.relay_state, head.relayed)),
         Ok(head) => report.wrong(
@@ -148,10 +168,20 @@ async fn relay(ledger: &LedgerClient, nats: Option<&Nats>, head: HeadReply, repo
     let Some(nats) = nats else { return };
     match until(
         async || nats.stream_state(subjects::EVENTS).await,
-        |s| s.is_some_and(|s| s.last >= at_least),
+        |s| s.is_some_and(|s| s.last >= at_least && s.missing() == 0),
     )
     .await
     {
+        Ok(Some(state)) if state.missing() > 0 => report.wrong(
+            "stream",
+            format!(
+                "EVENTS has lost {} of the messages between {} and {}",
+                state.missing(),
+                state.first,
+                state.last
+            ),
+            "the relay makes it anew by itself; if it does not, see its line",
+        ),
         Ok(Some(state)) if state.last >= at_least => report.well(
             "stream",
             format!("EVENTS holds positions {} to {}", state.first, state.last),

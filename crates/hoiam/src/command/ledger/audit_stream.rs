@@ -93,8 +93,7 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<Ex
         // The server leaves out what it lost or cannot read.
         let message = match held.front() {
             Some(message) if message.sequence == next => held.pop_front(),
-            Some(_) => None,
-            None => None,
+            _ => None,
         };
         if next > on_record {
             if message.is_some() {
@@ -215,7 +214,7 @@ impl Audit {
             ))?;
         } else {
             output::line(
-                "→ `hoiam verify` says whether the record is what was signed; if it is, `hoiam ledger rebuild-stream` makes the stream anew.",
+                "→ `hoiam ledger verify` checks the record; if it is right, `hoiam ledger rebuild-stream` makes the stream anew.",
             )?;
         }
         Ok(if findings == 0 {
