@@ -223,9 +223,9 @@ async fn an_auditor_names_each_position_where_the_stream_says_something_else() {
         let ours = message
             .headers
             .iter()
-            .filter(|(name, _)| !name.to_string().starts_with("Nats-"));
+            .filter(|(name, _)| !AsRef::<str>::as_ref(name).starts_with("Nats-"));
         let headers = ours.fold(Headers::new(), |all, (name, values)| {
-            all.with(&name.to_string(), values[0].as_str())
+            all.with(name.as_ref(), values[0].as_str())
         });
         nats.publish_stored(&message.subject, None, &headers, message.payload)
             .await
