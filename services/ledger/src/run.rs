@@ -61,6 +61,10 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let store = Store::open(&engine)
         .await
         .context("the ledger's database cannot be read")?;
+    store
+        .check_end()
+        .await
+        .context("the ledger does not add to a damaged record")?;
     let used = *store.watch().borrow() > 0;
     let vault = Arc::new(
         Vault::open(&engine, &config.kek, used)

@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod copy;
+mod end;
 pub(crate) mod engine;
 pub(crate) mod insert;
 pub(crate) mod keys;

@@ -8,7 +8,7 @@ use testkit::chance::{Chance, rounds};
 use testkit::nats::NatsServer;
 use testkit::record::Record;
 
-use crate::world::{Load, PATIENCE, Site, relayed};
+use crate::world::{Load, PATIENCE, Site, program, relayed};
 
 /// The newest block of the stream EVENTS.
 fn block(nats: &NatsServer) -> PathBuf {
@@ -128,6 +128,18 @@ const CHANGES: [&str; 20] = [
     "UPDATE head SET frontier = zeroblob(length(frontier))",
 ];
 
+/// As somebody does who may do anything to the file.
+async fn without_triggers(conn: &mut SqliteConnection) {
+    let triggers: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        .fetch_all(&mut *conn)
+        .await
+        .unwrap();
+    for trigger in triggers {
+        let drop = sqlx::AssertSqlSafe(format!("DROP TRIGGER {trigger}"));
+        sqlx::raw_sql(drop).execute(&mut *conn).await.unwrap();
+    }
+}
+
 /// What all tests here stand on: the check sees each change.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_check_of_the_record_sees_each_change() {
@@ -142,19 +154,38 @@ async fn the_check_of_the_record_sees_each_change() {
         let url = format!("sqlite:{}", copy.display());
         assert!(Record::read(&url).await.is_ok());
         let mut conn = SqliteConnection::connect(&url).await.unwrap();
-        let triggers: Vec<String> =
-            sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-                .fetch_all(&mut conn)
-                .await
-                .unwrap();
-        for trigger in triggers {
-            let drop = sqlx::AssertSqlSafe(format!("DROP TRIGGER {trigger}"));
-            sqlx::raw_sql(drop).execute(&mut conn).await.unwrap();
-        }
+        without_triggers(&mut conn).await;
         let changed = sqlx::query(change).execute(&mut conn).await.unwrap();
         assert_eq!(changed.rows_affected(), 1, "{change}");
         conn.close().await.unwrap();
         assert!(Record::read(&url).await.is_err(), "unseen: {change}");
         std::fs::remove_file(&copy).unwrap();
+    }
+}
+
+/// Changes after which nothing may be added: the ledger looks at the record's end before it writes.
+const CUTS: [&str; 4] = [
+    "DELETE FROM events WHERE position = (SELECT MAX(position) FROM events)",
+    "UPDATE head SET position = position - 1, frontier = substr(frontier, 33)",
+    "UPDATE head SET frontier = zeroblob(length(frontier))",
+    "UPDATE events SET leaf = zeroblob(32) WHERE position = (SELECT MAX(position) FROM events)",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_whose_end_was_changed_does_not_start() {
+    for cut in CUTS {
+        let site = Site::sqlite();
+        let mut process = site.start(&[]).await;
+        Load::start(&[&site], 4, 5).done().await;
+        process.terminate();
+        process.wait(PATIENCE).await.unwrap();
+        let mut conn = SqliteConnection::connect(&site.database).await.unwrap();
+        without_triggers(&mut conn).await;
+        sqlx::query(cut).execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+        let mut process = site.spawn(std::process::Command::new(program()), &[]);
+        assert!(!process.wait(PATIENCE).await.unwrap().success(), "{cut}");
+        let said = process.output();
+        assert!(said.contains("what is stored is damaged"), "{cut}: {said}");
     }
 }
