@@ -24,7 +24,7 @@ pub enum MoveError {
     #[error("a ledger is running on this database: stop it first, and every standby")]
     Running,
     /// What should be read is not there.
-    #[error("there is no ledger at {0}")]
+    #[error("there is no ledger at {0}: name its database")]
     Missing(String),
     /// What should be written is there already.
     #[error("{0} is not empty: name a new place; nothing is ever written over")]
