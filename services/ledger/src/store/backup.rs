@@ -19,6 +19,7 @@ use super::engine::{Conn, Engine};
 use super::migrate::{self, Part};
 use super::schema::Table;
 use crate::error::StoreError;
+use crate::request::ACCESS;
 
 pub use checkpoint::Checkpoint;
 pub use manifest::Manifest;
@@ -44,12 +45,12 @@ pub async fn backup(
     mut progress: impl FnMut(Progress),
 ) -> Result<Manifest, MoveError> {
     let engine: Engine = database_url.parse()?;
-    for folder in [Some(to), keys_to].into_iter().flatten() {
-        manifest::new_folder(folder)?;
-    }
     // Before the snapshot: what was signed by then is in it.
     let checkpoint = signed.map(Checkpoint::read).transpose()?.flatten();
     let mut source = Source::open(&engine).await?;
+    for folder in [Some(to), keys_to].into_iter().flatten() {
+        manifest::new_folder(folder)?;
+    }
     let file = to.join(LEDGER);
     let mut target = Target::file(&file, Part::Ledger).await?;
     let part = Part::Ledger;
@@ -158,7 +159,7 @@ pub async fn restore(
     let mut source = scratch.open(Part::Ledger).await?;
     let mut erased = HashSet::new();
     let ledger = check::check(&mut source, |event, tree| {
-        if event.event.name == ERASED {
+        if event.event.category == ACCESS && event.event.name == ERASED {
             erased.extend(event.event.case_id);
         }
         checkpoint::agree(&known, tree)
@@ -289,5 +290,62 @@ impl Drop for Scratch {
             // Nobody could be told; it lies where the system clears up.
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema::tables;
+    use super::*;
+
+    #[tokio::test]
+    async fn an_erased_case_keeps_its_row_without_its_key_and_others_keep_theirs() {
+        let tables = tables(Part::Keys).await.unwrap();
+        let keys = tables.iter().find(|table| table.name == "data_keys").unwrap();
+        let (owner, wrapped) = (keys.place("owner").unwrap(), keys.place("wrapped").unwrap());
+        let (gone, stays) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let erased = HashSet::from([gone]);
+        let row = |id: Uuid| {
+            let mut row = vec![Value::Integer(1); keys.columns.len()];
+            row[owner] = Value::Bytes(id.as_bytes().to_vec());
+            row[wrapped] = Value::Bytes(vec![7; 72]);
+            row
+        };
+        let mut of_gone = row(gone);
+        assert!(without(&erased, keys, &mut of_gone));
+        assert_eq!(of_gone[wrapped], Value::Null);
+        assert_eq!(of_gone[owner], row(gone)[owner]);
+        let mut of_other = row(stays);
+        assert!(without(&erased, keys, &mut of_other));
+        assert_eq!(of_other, row(stays));
+        let secrets = tables.iter().find(|table| table.name == "secrets").unwrap();
+        let mut secret = vec![Value::Text("digest".to_owned()), Value::Bytes(vec![1])];
+        assert!(without(&erased, secrets, &mut secret));
+    }
+
+    #[tokio::test]
+    async fn a_backup_of_an_older_schema_is_brought_up_to_date_on_the_way_and_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ledger.db");
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(&file)
+            .create_if_missing(true);
+        let mut conn = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        let first = Part::Ledger.of_sqlite()[0];
+        sqlx::raw_sql(first).execute(&mut conn).await.unwrap();
+        let version =
+            "CREATE TABLE schema_version (version BIGINT NOT NULL); INSERT INTO schema_version VALUES (1)";
+        sqlx::raw_sql(version).execute(&mut conn).await.unwrap();
+        sqlx::Connection::close(conn).await.unwrap();
+        let before = std::fs::read(&file).unwrap();
+        let scratch = Scratch::of(&file, Part::Ledger).await.unwrap();
+        let mut conn = scratch.open(Part::Ledger).await.unwrap();
+        assert_eq!(check::check(&mut conn, |_, _| Ok(())).await.unwrap().position, 0);
+        conn.close().await;
+        let path = scratch.path.clone();
+        assert_ne!(path, file);
+        drop(scratch);
+        assert!(!path.exists());
+        assert_eq!(std::fs::read(&file).unwrap(), before);
     }
 }

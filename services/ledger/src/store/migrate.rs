@@ -1,5 +1,7 @@
 //! The migrations, embedded and forward only: each runs once, in a transaction, in order.
 
+use sqlx::AssertSqlSafe;
+
 use super::engine::{Conn, Engine, on};
 use crate::error::StoreError;
 
@@ -32,6 +34,17 @@ pub(crate) enum Part {
 }
 
 impl Part {
+    /// Each of them.
+    pub(crate) const ALL: [Self; 2] = [Self::Ledger, Self::Keys];
+
+    /// Its schema in PostgreSQL.
+    pub(crate) fn schema(self) -> &'static str {
+        match self {
+            Self::Ledger => "public",
+            Self::Keys => "keys",
+        }
+    }
+
     /// All that SQLite is brought to this part's schema by.
     pub(crate) fn of_sqlite(self) -> &'static [&'static str] {
         match self {
@@ -52,11 +65,11 @@ impl Part {
         i64::try_from(self.of_sqlite().len()).unwrap_or(i64::MAX)
     }
 
-    /// What stands before a table's name.
-    pub(crate) fn prefix(self, conn: &Conn) -> &'static str {
+    /// A table's name in a statement: its schema stands before it where it is not the default.
+    pub(crate) fn table(self, conn: &Conn, name: &str) -> String {
         match (conn, self) {
-            (Conn::Postgres(_), Self::Keys) => "keys.",
-            _ => "",
+            (Conn::Sqlite(_), _) | (_, Self::Ledger) => name.to_owned(),
+            (Conn::Postgres(_), _) => format!("{}.{name}", self.schema()),
         }
     }
 }
@@ -87,7 +100,7 @@ pub(crate) async fn one(engine: &Engine, part: Part) -> Result<(), StoreError> {
 
 /// The schema that a database is at; 0 when nothing was ever made there.
 pub(crate) async fn version(conn: &mut Conn, part: Part) -> Result<i64, StoreError> {
-    let table = format!("{}schema_version", part.prefix(conn));
+    let table = part.table(conn, "schema_version");
     let exists: i64 = match conn {
         Conn::Sqlite(conn) => {
             sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_version'")
@@ -108,40 +121,37 @@ pub(crate) async fn version(conn: &mut Conn, part: Part) -> Result<i64, StoreErr
 }
 
 async fn newest_in(conn: &mut Conn, part: Part) -> Result<i64, StoreError> {
-    let sql = match part.prefix(conn) {
-        "" => "SELECT COALESCE(MAX(version), 0) FROM schema_version",
-        _ => "SELECT COALESCE(MAX(version), 0) FROM keys.schema_version",
-    };
+    let table = part.table(conn, "schema_version");
+    let sql = AssertSqlSafe(format!("SELECT COALESCE(MAX(version), 0) FROM {table}"));
     on!(Conn: conn, conn, Db => Ok(sqlx::query_scalar::<Db, i64>(sql).fetch_one(conn).await?))
 }
 
 async fn apply(conn: &mut Conn, part: Part) -> Result<(), StoreError> {
     // PostgreSQL: two instances at once are serialised by an advisory lock (with SQLite by BEGIN IMMEDIATE).
-    let (begin, migrations) = match conn {
-        Conn::Sqlite(_) => ("BEGIN IMMEDIATE", part.of_sqlite()),
-        Conn::Postgres(_) => (PG_BEGIN, part.of_postgres()),
+    let (begin, schema, migrations) = match conn {
+        Conn::Sqlite(_) => ("BEGIN IMMEDIATE", String::new(), part.of_sqlite()),
+        Conn::Postgres(_) => {
+            // `public` is there; to ask for it would need a right that nobody else needs.
+            let schema = match part {
+                Part::Ledger => String::new(),
+                Part::Keys => "CREATE SCHEMA IF NOT EXISTS keys;".to_owned(),
+            };
+            (PG_BEGIN, schema, part.of_postgres())
+        }
     };
-    let (table, record) = match part.prefix(conn) {
-        "" => (
-            "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)",
-            "INSERT INTO schema_version VALUES ($1)",
-        ),
-        _ => (
-            "CREATE SCHEMA IF NOT EXISTS keys; \
-             CREATE TABLE IF NOT EXISTS keys.schema_version (version BIGINT NOT NULL)",
-            "INSERT INTO keys.schema_version VALUES ($1)",
-        ),
-    };
+    let table = part.table(conn, "schema_version");
+    let create = format!("{schema} CREATE TABLE IF NOT EXISTS {table} (version BIGINT NOT NULL)");
     on!(Conn: conn, it, _Db => {
         sqlx::raw_sql(begin).execute(&mut *it).await?;
-        sqlx::raw_sql(table).execute(&mut *it).await?;
+        sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *it).await?;
     });
     let done = newest_in(conn, part).await?;
+    let record = format!("INSERT INTO {table} VALUES ($1)");
     on!(Conn: conn, conn, Db => {
         for (number, sql) in (1_i64..).zip(migrations) {
             if number > done {
                 sqlx::raw_sql(*sql).execute(&mut *conn).await?;
-                sqlx::query::<Db>(record).bind(number).execute(&mut *conn).await?;
+                sqlx::query::<Db>(AssertSqlSafe(record.as_str())).bind(number).execute(&mut *conn).await?;
             }
         }
         sqlx::raw_sql("COMMIT").execute(&mut *conn).await?;

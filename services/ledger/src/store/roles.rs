@@ -10,7 +10,7 @@ use crate::error::StoreError;
 /// What the ledger does with a table as it runs. What is not named is working data of the key store or of reactors.
 fn rights(table: &str) -> &'static str {
     match table {
-        "events" => "SELECT, INSERT",
+        "events" | "erasures" => "SELECT, INSERT",
         // A body may be erased: its trigger lets nothing else through.
         "bodies" | "streams" | "cursors" => "SELECT, INSERT, UPDATE",
         "head" => "SELECT, UPDATE",
@@ -43,19 +43,16 @@ pub async fn grant(database_url: &str, role: &str) -> Result<(), StoreError> {
             "there is no role {role}: make it first (CREATE ROLE {role} LOGIN PASSWORD '…')"
         )));
     };
-    let mut sql = format!(
-        "BEGIN; GRANT USAGE ON SCHEMA public, keys TO {quoted}; REVOKE ALL ON ALL TABLES IN SCHEMA keys FROM {quoted};"
-    );
-    for (part, prefix) in [(Part::Ledger, "public."), (Part::Keys, "keys.")] {
+    let mut sql = "BEGIN;".to_owned();
+    for part in Part::ALL {
+        let schema = part.schema();
+        sql += &format!(" GRANT USAGE ON SCHEMA {schema} TO {quoted};");
         let tables = schema::tables(part).await?;
-        for table in tables
-            .iter()
-            .map(|table| table.name.as_str())
-            .chain(["schema_version"])
-        {
+        let tables = tables.iter().map(|table| table.name.as_str());
+        for table in tables.chain(["schema_version"]) {
             let rights = rights(table);
             sql += &format!(
-                " REVOKE ALL ON {prefix}{table} FROM {quoted}; GRANT {rights} ON {prefix}{table} TO {quoted};"
+                " REVOKE ALL ON {schema}.{table} FROM {quoted}; GRANT {rights} ON {schema}.{table} TO {quoted};"
             );
         }
     }

@@ -211,7 +211,16 @@ pub(crate) async fn a_copy_is_refused_while_a_ledger_runs_and_where_something_is
         matches!(changed, Err(MoveError::Changed { position: 3, .. })),
         "{changed:?}"
     );
-    assert!(!fresh.exists(), "nothing is left that could pass for a ledger");
+    let left: Vec<_> = std::fs::read_dir(elsewhere.folder.path())
+        .unwrap()
+        .map(|it| it.unwrap().file_name())
+        .collect();
+    assert!(
+        left.iter()
+            .all(|name| !name.to_string_lossy().contains("partial"))
+            && !fresh.exists(),
+        "nothing is left: {left:?}"
+    );
 }
 
 /// Takes a backup into two folders of the place.

@@ -75,3 +75,24 @@ pub(super) fn agree(known: &[&Checkpoint], tree: &Frontier) -> Result<(), MoveEr
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_read_and_what_is_none_is_not() {
+        let root = BASE64_STANDARD.encode([9; 32]);
+        let good = format!("hoiam.example/log\n12\n{root}\n\n— hoiam.example/log AAAA\n");
+        assert_eq!(parse(good.as_bytes()), Some((12, [9; 32])));
+        for bad in [
+            good.replace("12", "-1"),
+            good.replace(&root, &BASE64_STANDARD.encode([9; 31])),
+            good.replace("\n\n", "\n"),
+            good.replace("hoiam.example/log\n12", "\n12"),
+            String::new(),
+        ] {
+            assert_eq!(parse(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}

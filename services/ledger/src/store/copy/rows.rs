@@ -72,10 +72,9 @@ pub(in crate::store) async fn read(
     mut chunk_is_full: impl AsyncFnMut(&[Row]) -> Result<(), MoveError>,
 ) -> Result<Tally, MoveError> {
     let sql = format!(
-        "SELECT {} FROM {}{} ORDER BY {}",
+        "SELECT {} FROM {} ORDER BY {}",
         table.columns(),
-        part.prefix(conn),
-        table.name,
+        part.table(conn, &table.name),
         table.key.join(", ")
     );
     let mut tally = Tally::default();
@@ -130,7 +129,7 @@ pub(in crate::store) async fn write(
     if rows.is_empty() {
         return Ok(());
     }
-    let name = format!("{}{}", part.prefix(conn), table.name);
+    let name = part.table(conn, &table.name);
     match conn {
         Conn::Sqlite(conn) => to_sqlite(conn, &name, table, rows).await,
         Conn::Postgres(conn) => to_postgres(conn, &name, table, rows).await,

@@ -105,9 +105,8 @@ impl Target {
 
 /// No row but the head's, which the migration made and the copy replaces.
 async fn empty(conn: &mut PgConnection, part: Part) -> Result<(), MoveError> {
-    let prefix = if part == Part::Keys { "keys." } else { "" };
     for table in schema::tables(part).await? {
-        let name = format!("{prefix}{}", table.name);
+        let name = format!("{}.{}", part.schema(), table.name);
         let test = if table.name == "head" {
             " WHERE position > 0"
         } else {
@@ -133,7 +132,7 @@ pub(in crate::store) async fn continue_numbers(
     part: Part,
     table: &Table,
 ) -> Result<(), MoveError> {
-    let name = format!("{}{}", part.prefix(conn), table.name);
+    let name = part.table(conn, &table.name);
     let (Conn::Postgres(conn), [key]) = (conn, table.key.as_slice()) else {
         return Ok(());
     };
@@ -152,11 +151,38 @@ pub(in crate::store) async fn continue_numbers(
     Ok(())
 }
 
-/// A SQLite file in the making, at `<path>.partial` until it is finished; a leftover from before is thrown away.
+/// A SQLite file in the making, at `<path>.partial` until it is finished. What was not finished is removed, at the latest by the next
+/// attempt.
 pub(in crate::store) struct NewFile {
     conn: Conn,
-    partial: PathBuf,
+    partial: Partial,
     path: PathBuf,
+}
+
+/// Its files for as long as they are nobody's.
+struct Partial(PathBuf);
+
+impl Partial {
+    fn remove(&self) -> std::io::Result<()> {
+        for file in [
+            self.0.clone(),
+            with_suffix(&self.0, "-wal"),
+            with_suffix(&self.0, "-shm"),
+        ] {
+            match std::fs::remove_file(file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // After the end there is none; otherwise the next attempt says what is wrong.
+        let _ = self.remove();
+    }
 }
 
 impl NewFile {
@@ -164,29 +190,18 @@ impl NewFile {
         if path.exists() {
             return Err(MoveError::NotEmpty(path.display().to_string()));
         }
-        let partial = with_suffix(path, ".partial");
-        for leftover in [
-            &partial,
-            &with_suffix(&partial, "-wal"),
-            &with_suffix(&partial, "-shm"),
-        ] {
-            match std::fs::remove_file(leftover) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(file(leftover, error).into());
-                }
-                _ => {}
-            }
-        }
+        let partial = Partial(with_suffix(path, ".partial"));
+        partial.remove().map_err(|error| file(&partial.0, error))?;
         File::options()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&partial)
-            .map_err(|error| file(&partial, error))?;
-        migrate::one(&Engine::Sqlite(partial.clone()), part).await?;
+            .open(&partial.0)
+            .map_err(|error| file(&partial.0, error))?;
+        migrate::one(&Engine::Sqlite(partial.0.clone()), part).await?;
         // Nobody needs a half of it: neither a journal nor a sync before the end.
         let options = SqliteConnectOptions::new()
-            .filename(&partial)
+            .filename(&partial.0)
             .journal_mode(SqliteJournalMode::Off)
             .synchronous(SqliteSynchronous::Off);
         let mut conn = options.disable_statement_logging().connect().await?;
@@ -207,8 +222,8 @@ impl NewFile {
         }
         self.conn.close().await;
         let done = || {
-            File::open(&self.partial)?.sync_all()?;
-            std::fs::rename(&self.partial, &self.path)?;
+            File::open(&self.partial.0)?.sync_all()?;
+            std::fs::rename(&self.partial.0, &self.path)?;
             let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
             File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
         };
