@@ -83,8 +83,9 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
             position + 1
         ))?;
     }
-    output::line(
-        "Next: start it. If the stream EVENTS or a read model is ahead of the record, `hoiam doctor` says so: rebuild the stream, and delete \
-         the databases of the services (not console.db: it holds people's accounts).",
-    )
+    output::line(format!(
+        "Next: start it. But if anything had gone further than position {position} (the stream EVENTS, a service's read model), delete first, in the data \
+         folder, nats/jetstream and the services' databases (db/*.db without ledger.db and ledger-keys.db): they are made anew, all but people's \
+         accounts, which `hoiam person add` makes."
+    ))
 }
