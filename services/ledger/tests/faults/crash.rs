@@ -93,7 +93,7 @@ async fn killed_while_eight_write_it_has_all_that_it_acknowledged() {
 async fn killed_many_times_it_has_all_that_it_acknowledged() {
     let postgres = Postgres::start().await.unwrap();
     for site in both_engines(&postgres, "killed").await {
-        killed_at_random_moments(&site, rounds(50), 200).await;
+        killed_at_random_moments(&site, rounds(50), 100).await;
     }
 }
 

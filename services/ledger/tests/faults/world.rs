@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chassis::callers::{BearerToken, Caller, CallerKind, CallersFile, token_sha256};
@@ -265,11 +266,14 @@ pub(crate) struct Load(JoinSet<Vec<wire::Appended>>);
 impl Load {
     /// `writers` clients with `each` requests; each begins at another of the sites.
     pub(crate) fn start(sites: &[&Site], writers: u64, each: u64) -> Self {
+        // A second load in one test makes requests of its own, not those of the first again.
+        static LOADS: AtomicU64 = AtomicU64::new(0);
+        let load = LOADS.fetch_add(1, Ordering::SeqCst) << 32;
         let mut set = JoinSet::new();
         for writer in 0..writers {
             let mut clients: Vec<Client> = sites.iter().map(|site| site.client()).collect();
             clients.rotate_left(writer as usize % sites.len());
-            let mut chance = Chance::seeded().branch(writer);
+            let mut chance = Chance::seeded().branch(load | writer);
             set.spawn(async move {
                 let mut acknowledged = Vec::new();
                 for _ in 0..each {
