@@ -156,6 +156,19 @@ async fn what_was_appended_is_read_followed_and_opened() {
         .unwrap();
     assert_eq!(some.iter().map(|e| e.position.0).collect::<Vec<_>>(), [2]);
 
+    let back = |limit| {
+        let range = Range {
+            limit,
+            ..Range::default()
+        };
+        let positions = client
+            .read_back(range, Default::default())
+            .map_ok(|e| e.position.0);
+        positions.try_collect::<Vec<_>>()
+    };
+    assert_eq!(back(None).await.unwrap(), [3, 2, 1]);
+    assert_eq!(back(Some(2)).await.unwrap(), [3, 2]);
+
     let opened = client
         .open(Purpose::Route, &[Position(1), Position(9)], None)
         .await

@@ -79,7 +79,16 @@ impl LedgerClient {
         reading(self.clone(), range, filter, Kind::ReadAll).and_then(async |event| recorded(event))
     }
 
-    /// The same, without decoding, for who needs the leaf's salt and hashes.
+    /// The same from the end of the range: the newest first.
+    pub fn read_back(
+        &self,
+        range: Range,
+        filter: Filter,
+    ) -> impl Stream<Item = Result<Recorded, LedgerError>> + Send + use<> {
+        reading(self.clone(), range, filter, Kind::ReadBack).and_then(async |event| recorded(event))
+    }
+
+    /// The same as `read_all`, without decoding, for who needs the leaf's salt and hashes.
     pub fn read_all_wire(
         &self,
         range: Range,
@@ -109,6 +118,7 @@ fn recorded(event: wire::Event) -> Result<Recorded, LedgerError> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     ReadAll,
+    ReadBack,
     Follow,
 }
 
@@ -142,7 +152,7 @@ fn reading(
     };
     futures::stream::unfold(state, |mut reading| async move {
         let item = reading.next().await?;
-        reading.over = item.is_err();
+        reading.over |= item.is_err();
         Some((item, reading))
     })
 }
@@ -156,18 +166,25 @@ impl Reading {
             let status = match self.step().await {
                 Ok(Some(event)) => {
                     self.given += 1;
-                    self.range.from = Position(event.position + 1);
+                    match self.kind {
+                        Kind::ReadBack => {
+                            self.range.to = Some(Position(event.position - 1));
+                            // 0 would mean the head.
+                            self.over = event.position <= 1;
+                        }
+                        Kind::ReadAll | Kind::Follow => self.range.from = Position(event.position + 1),
+                    }
                     self.backoff.reset();
                     return Some(Ok(event));
                 }
-                Ok(None) if self.kind == Kind::ReadAll => return None,
+                Ok(None) if self.kind != Kind::Follow => return None,
                 Ok(None) => Status::unavailable("the ledger ended the stream"),
                 Err(status) => status,
             };
             self.open = None;
             let error = LedgerError::of_status(&status);
             // A follower waits for the ledger for ever; a reader gives up after about half a minute of failures in a row.
-            if !error.is_transient() || (self.kind == Kind::ReadAll && self.backoff.failures() > 20) {
+            if !error.is_transient() || (self.kind != Kind::Follow && self.backoff.failures() > 20) {
                 return Some(Err(error));
             }
             self.backoff.pause().await;
@@ -181,11 +198,11 @@ impl Reading {
                 to: self.range.to.map_or(0, |to| to.0),
                 limit: self.range.limit.map_or(0, |limit| limit - self.given),
                 filter: Some(self.filter.clone()),
-                backwards: false,
+                backwards: self.kind == Kind::ReadBack,
             };
             let mut grpc = self.client.grpc.clone();
             let reply = match self.kind {
-                Kind::ReadAll => grpc.read_all(request).await?,
+                Kind::ReadAll | Kind::ReadBack => grpc.read_all(request).await?,
                 Kind::Follow => grpc.follow(request).await?,
             };
             self.open = Some(reply.into_inner());

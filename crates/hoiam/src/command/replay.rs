@@ -1,21 +1,23 @@
 //! `hoiam replay`: what is on record, by range, case and type.
 
 use std::path::Path;
+use std::pin::Pin;
 
 use anyhow::bail;
-use chassis::ledger::{Filter, LedgerClient, Range};
+use chassis::ledger::{Filter, LedgerError, Range};
 use contracts::Recorded;
 use contracts::events::CATALOGUE;
 use futures::{Stream, StreamExt};
-use kernel::Position;
+use jiff::civil::{Date, DateTime};
+use kernel::{Instant, Position};
 use serde_json::{Value, json};
 
-use crate::connect::System;
+use crate::connect::{System, actor};
 use crate::output;
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  hoiam replay --type routing.case_dispatched\n  hoiam replay --case HA-7K3MX-9QP4T-5 --json\n  hoiam replay --follow"
+    after_help = "Examples:\n  hoiam replay --type routing.case_dispatched\n  hoiam replay --backwards --limit 20 --actor unit:so_xd\n  hoiam replay --case HA-7K3MX-9QP4T-5 --as-of 2026-11-24T17:00\n  hoiam replay --case HA-7K3MX-9QP4T-5 --json\n  hoiam replay --follow"
 )]
 pub(crate) struct Arguments {
     /// First position.
@@ -24,6 +26,24 @@ pub(crate) struct Arguments {
     /// Last position.
     #[arg(long)]
     to: Option<u64>,
+    /// Only what was on record by then: what was known. `2026-11-24` (to its end), `2026-11-24T17:00` (UTC+7), or RFC 3339.
+    #[arg(long, value_name = "TIME", value_parser = until)]
+    as_of: Option<Instant>,
+    /// Only what had happened by then: what held, as far as is known now, or was known at --as-of.
+    #[arg(long, value_name = "TIME", value_parser = until)]
+    held_at: Option<Instant>,
+    /// Only what was recorded from then on.
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<Instant>,
+    /// Only what this actor is answerable for: `unit:so_xd`, `operator:lan`, `citizen`.
+    #[arg(long)]
+    actor: Option<String>,
+    /// The newest first.
+    #[arg(long, conflicts_with = "follow")]
+    backwards: bool,
+    /// At most so many.
+    #[arg(long)]
+    limit: Option<u64>,
     /// Only this case: its tracking code or id.
     #[arg(long)]
     case: Option<String>,
@@ -49,7 +69,13 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
     }
     let system = System::of(data)?;
     let ledger = system.ledger().await?;
-    let mut filter = Filter::default();
+    let mut filter = Filter {
+        actor: arguments.actor.as_deref().map(actor).transpose()?,
+        recorded_from: arguments.since.map(|at| at.0),
+        recorded_until: arguments.as_of.map(|at| at.0),
+        occurred_until: arguments.held_at.map(|at| at.0),
+        ..Filter::default()
+    };
     for kind in &arguments.kinds {
         match kind.split_once('.') {
             // The filter knows no versions.
@@ -65,17 +91,16 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
     let range = Range {
         from: Position(arguments.from.unwrap_or(1)),
         to: arguments.to.map(Position),
-        limit: None,
+        limit: arguments.limit,
+    };
+    let mut events: Events = match (arguments.follow, arguments.backwards) {
+        (true, _) => Box::pin(followed(ledger.follow(range.from, filter), arguments.limit)),
+        (false, true) => Box::pin(ledger.read_back(range, filter)),
+        (false, false) => Box::pin(ledger.read_all(range, filter)),
     };
     if !arguments.json && !arguments.follow {
-        return as_table(&ledger, range, filter).await;
+        return as_table(events).await;
     }
-    let events: std::pin::Pin<Box<dyn Stream<Item = _>>> = if arguments.follow {
-        Box::pin(ledger.follow(range.from, filter))
-    } else {
-        Box::pin(ledger.read_all(range, filter))
-    };
-    let mut events = events;
     loop {
         let event = tokio::select! {
             event = events.next() => event,
@@ -90,6 +115,34 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
             output::line(row(&event).join("  "))?
         }
     }
+}
+
+type Events = Pin<Box<dyn Stream<Item = Result<Recorded, LedgerError>>>>;
+
+fn followed<S: Stream>(events: S, limit: Option<u64>) -> futures::stream::Take<S> {
+    events.take(limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)))
+}
+
+fn since(text: &str) -> anyhow::Result<Instant> {
+    instant(text, false)
+}
+
+fn until(text: &str) -> anyhow::Result<Instant> {
+    instant(text, true)
+}
+
+/// A time as an auditor types it; a day alone is its begin or its end.
+fn instant(text: &str, end: bool) -> anyhow::Result<Instant> {
+    if let Ok(instant) = Instant::parse(text) {
+        return Ok(instant);
+    }
+    let local = match text.parse::<Date>() {
+        Ok(day) if end && !text.contains('T') => day.at(23, 59, 59, 999_999_999),
+        _ => text.parse::<DateTime>().map_err(|_| {
+            anyhow::anyhow!("a time is written 2026-11-24, 2026-11-24T17:00 (UTC+7) or 2026-11-24T10:00:00Z")
+        })?,
+    };
+    Ok(jiff::tz::offset(7).to_timestamp(local)?.into())
 }
 
 /// Whether there is such a type, with or without its version, or such a category.
@@ -122,9 +175,9 @@ fn known(kind: &str) -> anyhow::Result<()> {
 }
 
 /// Rows are printed in pages, so that a long history needs little memory and shows at once.
-async fn as_table(ledger: &LedgerClient, range: Range, filter: Filter) -> anyhow::Result<()> {
+async fn as_table(events: Events) -> anyhow::Result<()> {
     const HEADER: [&str; 6] = ["position", "recorded (UTC+7)", "type", "case", "actor", "data"];
-    let mut pages = std::pin::pin!(ledger.read_all(range, filter).ready_chunks(200));
+    let mut pages = events.ready_chunks(200);
     let mut any = false;
     while let Some(page) = pages.next().await {
         let rows = page
@@ -183,4 +236,21 @@ pub(super) fn local(instant: kernel::Instant) -> String {
         .to_zoned_datetime(zone)
         .strftime("%d/%m/%Y %H:%M:%S")
         .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_as_the_city_says_it_or_with_its_zone() {
+        let is = |read: anyhow::Result<Instant>, rfc: &str| {
+            assert_eq!(read.unwrap(), Instant::parse(rfc).unwrap())
+        };
+        is(until("2026-11-24T17:00"), "2026-11-24T10:00:00Z");
+        is(until("2026-11-24T10:00:00Z"), "2026-11-24T10:00:00Z");
+        is(since("2026-11-24"), "2026-11-23T17:00:00Z");
+        is(until("2026-11-24"), "2026-11-24T16:59:59.999999Z");
+        assert!(until("yesterday").is_err());
+    }
 }
