@@ -92,7 +92,7 @@ fn works(system: &System) {
     let answer = system.hoiam(&report).ok().json();
     assert_eq!(answer["position"], before + 1, "{answer}");
     system.settled().assert_dense();
-    let verified = system.hoiam(&["ledger", "verify"]);
+    let verified = system.hoiam(&["verify"]);
     assert_eq!(verified.code, 0, "{verified:?}");
     let doctor = system.hoiam(&["doctor"]);
     assert_eq!(doctor.code, 0, "{doctor:?}");

@@ -10,7 +10,7 @@ async fn update_and_delete_are_refused_and_a_change_forced_past_the_trigger_is_f
     let _ = system.hoiam(&["feed", file.to_str().expect("UTF-8")]).ok();
     let story = system.settled();
     assert!(story.0.len() > 40);
-    assert_eq!(system.hoiam(&["ledger", "verify"]).ok().code, 0);
+    assert_eq!(system.hoiam(&["verify"]).ok().code, 0);
     assert_eq!(system.stop(), 0);
 
     let path = system.data().join("db/ledger.db");
@@ -51,7 +51,7 @@ async fn update_and_delete_are_refused_and_a_change_forced_past_the_trigger_is_f
     database.close().await.expect("closed");
 
     system.up(&[]);
-    let verdict = system.hoiam(&["ledger", "verify"]);
+    let verdict = system.hoiam(&["verify"]);
     assert_ne!(verdict.code, 0, "the tree does not fit any more: {verdict:?}");
     assert!(
         verdict.stderr.contains("10"),

@@ -47,7 +47,7 @@ fn with_the_record_in_postgresql_a_feed_reconciles_and_a_restart_goes_on_where_i
     system.settled().assert_dense();
     reconciles(&system, REPORTS + 1);
 
-    let verified = system.hoiam(&["ledger", "verify"]);
+    let verified = system.hoiam(&["verify"]);
     assert_eq!(verified.code, 0, "{verified:?}");
     let doctor = system.hoiam(&["doctor"]);
     assert_eq!(doctor.code, 0, "{doctor:?}");

@@ -4,6 +4,7 @@ mod append;
 mod appender;
 mod error;
 mod open;
+mod prove;
 mod read;
 mod switch;
 
@@ -20,6 +21,7 @@ pub use append::{Append, Appended, AppendedEvent, Expected, Guard, NewEvent, Ori
 pub use contracts::grpc::ledger::{Cursor, Filter, HeadReply, Lease, Purpose};
 pub use error::LedgerError;
 pub use open::{Opened, Opening};
+pub use prove::Proof;
 pub use read::Range;
 
 use crate::backoff::Backoff;

@@ -11,10 +11,13 @@ mod ledger;
 mod outbox;
 mod parked;
 mod person;
+mod prove;
 mod replay;
 mod submit;
 mod totals;
 mod unit;
+mod verify;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -81,6 +84,12 @@ enum Command {
     Parked(parked::Arguments),
     /// Is everything well, and if not, what to do.
     Doctor(doctor::Arguments),
+    /// Check what is on record against what was signed; or one proof file, offline.
+    Verify(verify::Arguments),
+    /// The proof file of a position, to be handed to anybody.
+    Prove(prove::Arguments),
+    /// Cosign what a ledger's log signs, on a machine of your own.
+    Witness(witness::Arguments),
     /// The record itself.
     Ledger(ledger::Arguments),
     /// Measure.
@@ -175,6 +184,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Outbox(arguments) => outbox::run(&data, &arguments).await.map(done),
         Command::Parked(arguments) => parked::run(&data, arguments).await.map(done),
         Command::Doctor(arguments) => doctor::run(&data, &arguments).await,
+        Command::Verify(arguments) => verify::run(&data, &arguments).await,
+        Command::Prove(arguments) => prove::run(&data, &arguments).await.map(done),
+        Command::Witness(arguments) => witness::run(arguments).await.map(done),
         Command::Ledger(arguments) => ledger::run(&data, arguments).await,
         Command::Bench(arguments) => Box::pin(bench::run(arguments)).await.map(done),
     }

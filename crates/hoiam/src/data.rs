@@ -9,6 +9,7 @@ mod secrets;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use ledger::log::note::{Role, SigningKey};
 
 pub use env::{ServiceAddresses, write_addresses, write_env_files};
 pub use identities::{NatsCredential, SERVICES, gateway_user, unit_user};
@@ -55,9 +56,11 @@ impl DataFolder {
             self.identity_key(),
             self.outbox_key(),
             self.jetstream_key(),
+            self.log_key(),
         ] {
             secrets::ensure_key(&key)?;
         }
+        self.ensure_log_policy()?;
         identities::ensure_all(self)?;
         if !self.env_file("ledger").exists() {
             write_env_files(self, &ServiceAddresses::default(), None)?;
@@ -103,6 +106,38 @@ impl DataFolder {
     #[must_use]
     pub fn jetstream_key(&self) -> PathBuf {
         self.keys().join("jetstream.key")
+    }
+
+    /// The key with which the ledger's log signs its checkpoints.
+    #[must_use]
+    pub fn log_key(&self) -> PathBuf {
+        self.keys().join("log.key")
+    }
+
+    /// Whom to believe about the log: its public key, its witnesses', and how many of them are needed.
+    #[must_use]
+    pub fn log_policy(&self) -> PathBuf {
+        self.keys().join("log.policy")
+    }
+
+    /// The log's tiles and checkpoints. Holds nothing personal and may be copied to anybody; made again from the ledger if lost.
+    #[must_use]
+    pub fn tlog(&self) -> PathBuf {
+        self.root.join("tlog")
+    }
+
+    fn ensure_log_policy(&self) -> anyhow::Result<()> {
+        let path = self.log_policy();
+        if path.exists() {
+            return Ok(());
+        }
+        let key = SigningKey::load(&self.log_key(), ledger::log::DEFAULT_ORIGIN, Role::Log)?;
+        let text = format!(
+            "# Whom to believe about the ledger's log (c2sp.org/tlog-policy). Add a line `witness <name> <vkey> <url>` for each witness and name\n\
+             # the quorum; then start the ledger again.\nlog {}\nquorum none\n",
+            key.public()
+        );
+        write_private(&path, text.as_bytes())
     }
 
     /// The demonstration accounts and their passwords.

@@ -122,6 +122,7 @@ impl TestLedger {
             advertise: None,
             accept_clock: None,
             no_relay: nats_url.is_empty(),
+            log: Default::default(),
             listen: ListenConfig {
                 grpc_listen: "127.0.0.1:0".to_owned(),
                 http_listen: None,

@@ -72,6 +72,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/review/{code}/content", post(review::content))
         .route("/track", get(track::look_up))
         .route("/track/{code}", get(track::show))
+        .route("/track/{code}/proof", get(track::proof))
         .route("/live", get(live::events))
         .route("/behind", get(list::behind))
         .fallback(guard::nowhere)

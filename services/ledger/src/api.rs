@@ -2,6 +2,7 @@
 
 mod append;
 mod open;
+mod prove;
 mod read;
 mod stream;
 
@@ -19,8 +20,9 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::leadership::Leadership;
+use crate::log::store::TileStore;
 use crate::relay::RelayHandle;
-use crate::status::RelayStatus;
+use crate::status::{LogStatus, RelayStatus};
 use crate::store::Store;
 use crate::vault::Vault;
 use crate::writer::WriterHandle;
@@ -42,6 +44,9 @@ pub(crate) struct Api {
     pub(crate) leadership: Leadership,
     /// None where this instance does not relay.
     pub(crate) relaying: Option<RelayHandle>,
+    pub(crate) log: watch::Receiver<LogStatus>,
+    /// `None` when nothing is signed.
+    pub(crate) tiles: Option<TileStore>,
     pub(crate) shards: u32,
     pub(crate) stop: CancellationToken,
 }
@@ -145,6 +150,7 @@ impl Ledger for Api {
         let _ = tokio::time::timeout(HEAD_PATIENCE, watch.wait_for(|head| *head >= at_least)).await;
         let head = self.store.head().await?;
         let relay = self.relay.borrow().clone();
+        let log = self.log.borrow().clone();
         Ok(Response::new(wire::HeadReply {
             position: head.position,
             recorded_at: head.recorded_at,
@@ -156,8 +162,23 @@ impl Ledger for Api {
             leader: head.leader,
             fence: head.fence,
             leads: self.leadership.fence().is_some(),
+            log_signed: log.signed,
+            log_cosigned: log.cosigned,
+            log_cosigned_at: log.cosigned_at,
+            log_state: log.state,
+            log_key: log.key,
             clock: self.writer.clock_doubt(),
         }))
+    }
+
+    async fn prove(
+        &self,
+        request: Request<wire::ProveRequest>,
+    ) -> Result<Response<wire::ProveReply>, Status> {
+        self.reader(request.metadata())?;
+        Ok(Response::new(
+            self.prove_position(request.into_inner().position).await?,
+        ))
     }
 
     async fn open_content(

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use chassis::config::{BrokerAccess, ListenConfig, Problem, Secret, Settings, TelemetryConfig};
 
+use crate::log::note::{Role, SigningKey};
+use crate::log::policy::Policy;
 use crate::store::Engine;
 
 /// The ledger's configuration: flags, or `HOIAM_*` variables.
@@ -29,6 +31,9 @@ pub struct Config {
     /// (`operator:lan`). Only the start looks at it; take it away afterwards.
     #[arg(long, env = "HOIAM_LEDGER_ACCEPT_CLOCK", value_name = "ACTOR")]
     pub accept_clock: Option<String>,
+    /// The log that others can check.
+    #[command(flatten)]
+    pub log: LogConfig,
     /// Listeners and callers.
     #[command(flatten)]
     pub listen: ListenConfig,
@@ -53,6 +58,61 @@ impl Config {
             }
             _ => String::new(),
         }
+    }
+}
+
+/// The log that others can check: tiles, checkpoints, witnesses.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct LogConfig {
+    /// Folder of the log's tiles and checkpoints. Without it nothing is signed, and nothing can be proven to others.
+    #[arg(
+        long = "log",
+        env = "HOIAM_LEDGER_LOG",
+        requires = "log_key",
+        value_name = "DIR"
+    )]
+    pub folder: Option<PathBuf>,
+    /// File with the log's signing key (32 bytes in hex, mode 0600). Whoever has it can sign in the log's name. Beside it the log
+    /// keeps its public key (`.vkey`) and the last checkpoint it signed (`.signed`).
+    #[arg(
+        id = "log_key",
+        long = "log-key",
+        env = "HOIAM_LEDGER_LOG_KEY",
+        value_name = "FILE"
+    )]
+    pub key: Option<PathBuf>,
+    /// The log's name: its address without `https://` is a good one. Fixed for the life of the log.
+    #[arg(long = "log-origin", env = "HOIAM_LEDGER_LOG_ORIGIN", default_value = crate::log::DEFAULT_ORIGIN)]
+    pub origin: Option<String>,
+    /// Whose cosignatures a checkpoint needs before it is published (c2sp.org/tlog-policy); without it, nobody's.
+    #[arg(long = "log-policy", env = "HOIAM_LEDGER_LOG_POLICY", value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+}
+
+impl LogConfig {
+    /// The log's name.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.origin.as_deref().unwrap_or(crate::log::DEFAULT_ORIGIN)
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let (Some(_), Some(key)) = (&self.folder, &self.key) {
+            if !key.is_file() {
+                let what = format!(
+                    "{} is no file: `hoiam up` makes one, or write 32 random bytes in hex to it",
+                    key.display()
+                );
+                problems.push(Problem::new("--log-key", what));
+            } else if let Err(error) = SigningKey::load(key, self.origin(), Role::Log) {
+                problems.push(Problem::of("--log-key", &error));
+            }
+        }
+        if let Some(Err(error)) = self.policy.as_deref().map(Policy::load) {
+            problems.push(Problem::of("--log-policy", &error));
+        }
+        problems
     }
 }
 
@@ -97,6 +157,7 @@ impl Settings for Config {
                 "must name the file of those who may call: without it nobody may",
             ));
         }
+        problems.extend(self.log.problems());
         problems.extend(self.listen.problems());
         if !self.no_relay {
             problems.extend(self.broker.problems());

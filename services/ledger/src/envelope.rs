@@ -49,6 +49,89 @@ pub fn associated_data(event: &StoredEvent) -> Vec<u8> {
     out.0
 }
 
+/// What a leaf says: the fields of `leaf`, read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The one number.
+    pub position: u64,
+    /// Of the event.
+    pub id: Uuid,
+    /// The stream is `<category>/<stream_id>`.
+    pub category: String,
+    /// See `category`.
+    pub stream_id: Uuid,
+    /// Within the stream, from 1.
+    pub version: u64,
+    /// With its revision: `routing.case_routed.v1`.
+    pub type_: String,
+    /// Microseconds since the epoch, UTC.
+    pub occurred_at: i64,
+    /// Microseconds since the epoch, UTC.
+    pub recorded_at: i64,
+    /// Who is answerable.
+    pub actor: String,
+    /// If it belongs to a case.
+    pub case_id: Option<Uuid>,
+    /// SHA-256(salt ‖ data).
+    pub data_hash: Vec<u8>,
+    /// SHA-256(nonce ‖ ciphertext ‖ tag); empty when nothing is sealed.
+    pub sealed_hash: Vec<u8>,
+}
+
+impl Facts {
+    /// Reads a leaf; `None` when it is none, also when anything follows it.
+    #[must_use]
+    pub fn read(leaf: &[u8]) -> Option<Self> {
+        let mut rest = Reader(leaf);
+        if rest.bytes()? != b"hoiam-event-v1" {
+            return None;
+        }
+        let facts = Self {
+            position: u64::from_be_bytes(rest.number()?),
+            id: rest.id()??,
+            category: rest.text()?,
+            stream_id: rest.id()??,
+            version: u64::from_be_bytes(rest.number()?),
+            type_: rest.text()?,
+            occurred_at: i64::from_be_bytes(rest.number()?),
+            recorded_at: i64::from_be_bytes(rest.number()?),
+            actor: rest.text()?,
+            case_id: rest.id()?,
+            data_hash: rest.bytes()?.to_vec(),
+            sealed_hash: rest.bytes()?.to_vec(),
+        };
+        rest.0.is_empty().then_some(facts)
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn number(&mut self) -> Option<[u8; 8]> {
+        let (number, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*number)
+    }
+
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let (length, rest) = self.0.split_first_chunk()?;
+        let (bytes, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        String::from_utf8(self.bytes()?.to_vec()).ok()
+    }
+
+    fn id(&mut self) -> Option<Option<Uuid>> {
+        match self.bytes()? {
+            [] => Some(None),
+            id => Some(Some(Uuid::from_slice(id).ok()?)),
+        }
+    }
+}
+
 struct Canonical(Vec<u8>);
 
 impl Canonical {
@@ -122,6 +205,26 @@ mod tests {
             "00000000", // nothing sealed
         ];
         assert_eq!(hex::encode(leaf(&event())), expected.concat());
+    }
+
+    #[test]
+    fn a_leaf_is_read_back_as_it_was_written_and_nothing_shorter_or_longer_is_one() {
+        let event = StoredEvent {
+            case_id: Some(Uuid::from_u128(9)),
+            ..event()
+        };
+        let mut bytes = leaf(&event);
+        let facts = Facts::read(&bytes).unwrap();
+        assert_eq!((facts.position, facts.version, facts.occurred_at), (1, 3, -1));
+        assert_eq!((facts.id, facts.case_id), (event.id, event.case_id));
+        assert_eq!((facts.type_, facts.actor), (event.type_(), event.actor));
+        assert_eq!(
+            (facts.data_hash, facts.sealed_hash),
+            (event.data_hash, event.sealed_hash)
+        );
+        assert!((0..bytes.len()).all(|n| Facts::read(&bytes[..n]).is_none()));
+        bytes.push(0);
+        assert!(Facts::read(&bytes).is_none());
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod envelope;
 pub mod error;
 pub mod event;
 pub mod leadership;
+pub mod log;
 pub mod merkle;
 pub mod relay;
 pub mod request;

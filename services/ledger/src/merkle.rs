@@ -1,4 +1,6 @@
-//! The Merkle tree over the ledger (RFC 6962): leaf hashes, the frontier kept in the head row, and the root.
+//! The Merkle tree over the ledger (RFC 6962): leaf hashes, the frontier kept in the head row, the root, and proofs.
+
+pub mod proof;
 
 use sha2::{Digest, Sha256};
 
@@ -50,6 +52,18 @@ impl Frontier {
         self.roots.concat()
     }
 
+    /// From the roots of the full subtrees, largest first; `None` when there are not as many as bits set in the size.
+    #[must_use]
+    pub fn from_roots(size: u64, roots: Vec<Hash>) -> Option<Self> {
+        (roots.len() == size.count_ones() as usize).then_some(Self { size, roots })
+    }
+
+    /// The roots of the full subtrees, largest first.
+    #[must_use]
+    pub fn roots(&self) -> &[Hash] {
+        &self.roots
+    }
+
     /// Number of leaves.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -71,12 +85,32 @@ impl Frontier {
     /// The root; of no leaves SHA-256 of nothing.
     #[must_use]
     pub fn root(&self) -> Hash {
-        let mut smallest_first = self.roots.iter().rev().copied();
-        match smallest_first.next() {
-            None => Sha256::digest([]).into(),
-            Some(last) => smallest_first.fold(last, |right, left| node_hash(&left, &right)),
-        }
+        join(&self.roots)
     }
+}
+
+/// The root over subtrees that stand side by side, each larger than all after it together; of none SHA-256 of nothing.
+#[must_use]
+pub fn join(largest_first: &[Hash]) -> Hash {
+    let mut smallest_first = largest_first.iter().rev().copied();
+    match smallest_first.next() {
+        None => Sha256::digest([]).into(),
+        Some(last) => smallest_first.fold(last, |right, left| node_hash(&left, &right)),
+    }
+}
+
+/// The root of a full subtree of 1, 2, 4, 8 … hashes.
+#[must_use]
+pub fn full_root(hashes: &[Hash]) -> Hash {
+    debug_assert!(hashes.len().is_power_of_two(), "a full subtree has 2^n hashes");
+    let mut level = hashes.to_vec();
+    while level.len() > 1 {
+        level = level
+            .chunks(2)
+            .map(|pair| node_hash(&pair[0], &pair[pair.len() - 1]))
+            .collect();
+    }
+    level.first().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The ledger's life: migrate, take the vault's keys, write, relay, serve; and on the word to stop, answer what was taken.
+//! The ledger's life: migrate, take the vault's keys, write, sign, relay, serve; and on the word to stop, answer what was taken.
 
 use std::sync::Arc;
 
@@ -14,9 +14,11 @@ use tonic::service::Routes;
 
 use crate::api::Api;
 use crate::config::Config;
+use crate::log::checkpointer::Checkpointer;
+use crate::log::store::TileStore;
 use crate::relay::{RelayHandle, StreamSettings};
 use crate::request::MAX_REQUEST;
-use crate::status::RelayStatus;
+use crate::status::{LogStatus, RelayStatus};
 use crate::store::{Engine, Store, migrate, notice};
 use crate::vault::Vault;
 use crate::writer::Writer;
@@ -83,6 +85,20 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         config.address(),
         config.accept_clock.clone(),
     );
+    let (log_status, log) = watch::channel(LogStatus {
+        state: "off".to_owned(),
+        ..LogStatus::default()
+    });
+    let checkpointer = match &config.log.folder {
+        Some(folder) => {
+            let clock = Arc::clone(&life.clock);
+            let opened = Checkpointer::open(folder, &config.log, store.clone(), clock, log_status).await;
+            Some(opened.context("the log does not let the ledger start")?)
+        }
+        None => None,
+    };
+    let signing =
+        checkpointer.map(|it| tokio::spawn(it.run(leadership.clone(), life.shutdown.child_token())));
     let stop_writing = CancellationToken::new();
     let listening = tokio::spawn(notice::listen(listened, store.clone(), stop_writing.clone()));
     let writing = tokio::spawn(writing.run(stop_writing.clone()));
@@ -117,14 +133,24 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         relay,
         leadership,
         relaying: (!config.no_relay).then_some(asked),
+        log,
+        tiles: config.log.folder.as_deref().map(TileStore::at),
         shards: config.shards,
         stop: life.shutdown.clone(),
     };
+    let http = api
+        .tiles
+        .clone()
+        .map_or_else(axum::Router::new, crate::log::serve::router);
     let routes = Routes::new(LedgerServer::new(api).max_decoding_message_size(MAX_MESSAGE));
-    let served = serve(&config.listen, life, &health, routes, axum::Router::new()).await;
+    let served = serve(&config.listen, life, &health, routes, http).await;
     stop_relaying.cancel();
     let relayed = match relaying {
         Some(relaying) => relaying.await.context("the relay panicked"),
+        None => Ok(()),
+    };
+    let signed = match signing {
+        Some(signing) => signing.await.context("the log's signer panicked"),
         None => Ok(()),
     };
     // Calls are over; what the writer has taken it finishes.
@@ -133,5 +159,5 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let listened = listening.await.context("the listening for new events panicked");
     store.close().await;
     vault.close().await;
-    served.and(relayed).and(written).and(listened)
+    served.and(relayed).and(signed).and(written).and(listened)
 }

@@ -1,4 +1,4 @@
-//! How far the relay is: written by the relay, shown by `Head`.
+//! How far relay and log are: written by them, shown by `Head`.
 
 use tokio::sync::watch;
 
@@ -13,3 +13,18 @@ pub struct RelayStatus {
 
 /// The relay's end; `Head` reads the other.
 pub type RelayStatusSender = watch::Sender<RelayStatus>;
+
+/// What the log last knew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogStatus {
+    /// Leaves under the last checkpoint that was signed.
+    pub signed: u64,
+    /// Leaves under the last checkpoint that met the policy's quorum and was published.
+    pub cosigned: u64,
+    /// When that was; microseconds, UTC.
+    pub cosigned_at: i64,
+    /// `off`, `standing by`, `following`, `waiting for witnesses: <who>`, `stopped: <why>`.
+    pub state: String,
+    /// The log's public key (vkey).
+    pub key: String,
+}

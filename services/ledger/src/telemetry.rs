@@ -14,6 +14,12 @@ pub(crate) const HEAD: &str = "hoiam_ledger_head";
 pub(crate) const LEADING: &str = "hoiam_ledger_leading";
 /// Whether the wall clock is in doubt (1), so that time is counted on without it, or nothing is written.
 pub(crate) const CLOCK_DOUBTED: &str = "hoiam_ledger_clock_doubted";
+/// Leaves under the last checkpoint signed.
+pub(crate) const LOG_SIGNED: &str = "hoiam_ledger_log_signed_leaves";
+/// Leaves under the last checkpoint that met the policy's quorum.
+pub(crate) const LOG_COSIGNED: &str = "hoiam_ledger_log_cosigned_leaves";
+/// Seconds since the last checkpoint met the policy's quorum, while there is something newer; 0 when all is covered.
+pub(crate) const LOG_AGE: &str = "hoiam_ledger_log_uncovered_seconds";
 /// Contents opened, by `purpose`.
 pub(crate) const OPENED: &str = "hoiam_ledger_opened_contents_total";
 /// Span of one request, from its arrival until it is committed or refused.

@@ -98,6 +98,7 @@ async fn look(system: &System, verbose: bool, report: &mut Report) {
             );
             leader(&head, report);
             machine::clock(&head, report);
+            machine::log(&head, report);
             relay(&ledger, nats.as_ref(), head, report).await;
         }
         Err(error) => report.wrong(
@@ -151,16 +152,29 @@ fn leader(head: &HeadReply, report: &mut Report) {
 /// The stream has to reach what was on record when we came.
 async fn relay(ledger: &LedgerClient, nats: Option<&Nats>, head: HeadReply, report: &mut Report) {
     let at_least = head.position;
-    match until(async || ledger.head(Position(0)).await, |h| h.relayed >= at_least && !h.relay_state.starts_with("stopped")).await {
+    match until(
+        async || ledger.head(Position(0)).await,
+        |h| h.relayed >= at_least && !h.relay_state.starts_with("stopped"),
+    )
+    .await
+    {
         Ok(head) if head.relay_state.starts_with("stopped") => report.wrong(
             "relay",
             head.relay_state,
-            "nobody acts until it is clear which of the two is right: `hoiam ledger verify` checks the record",
+            "nobody acts until it is clear which of the two is right: `hoiam verify` checks the record",
         ),
-        Ok(head) if head.relayed >= at_least => report.well("relay", format!("{} at position {}", head.relay_state, head.relayed)),
+        Ok(head) if head.relayed >= at_least => report.well(
+            "relay",
+            format!("{} at position {}", head.relay_state, head.relayed),
+        ),
         Ok(head) => report.wrong(
             "relay",
-            format!("{} at position {}, {} behind the ledger", head.relay_state, head.relayed, at_least - head.relayed),
+            format!(
+                "{} at position {}, {} behind the ledger",
+                head.relay_state,
+                head.relayed,
+                at_least - head.relayed
+            ),
             "look whether the broker is well; the relay goes on by itself",
         ),
         Err(error) => return report.wrong("relay", error.to_string(), "look whether the ledger is well"),

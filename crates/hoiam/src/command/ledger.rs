@@ -7,7 +7,6 @@ mod migrate;
 mod place;
 mod rebuild_stream;
 mod restore;
-mod verify;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,8 +20,6 @@ pub(crate) struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Recompute the Merkle tree from the events and compare it with the root that grew with them.
-    Verify(verify::Arguments),
     /// Back up the record, and its keys apart from it, while the ledger runs.
     Backup(backup::Arguments),
     /// Bring a backup back to an empty place.
@@ -40,7 +37,6 @@ enum Command {
 pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     match arguments.command {
-        Command::Verify(arguments) => verify::run(data, &arguments).await.map(done),
         Command::Backup(arguments) => backup::run(data, &arguments).await.map(done),
         Command::Restore(arguments) => restore::run(data, &arguments).await.map(done),
         Command::Copy(arguments) => copy::run(&arguments).await.map(done),

@@ -121,6 +121,9 @@ fn render(
             database.map_or_else(|| folder.sqlite("ledger"), str::to_owned),
         );
         set("HOIAM_LEDGER_KEK", path(folder.kek()));
+        set("HOIAM_LEDGER_LOG", path(folder.tlog()));
+        set("HOIAM_LEDGER_LOG_KEY", path(folder.log_key()));
+        set("HOIAM_LEDGER_LOG_POLICY", path(folder.log_policy()));
         return text;
     }
     set("HOIAM_LEDGER_URL", url("ledger"));

@@ -75,4 +75,15 @@ impl RunInfo {
             .map(String::as_str)
             .with_context(|| format!("{service} is not running here"))
     }
+
+    /// The HTTP address of a service.
+    ///
+    /// # Errors
+    /// When it is not among those that run.
+    pub fn http(&self, service: &str) -> anyhow::Result<&str> {
+        self.http
+            .get(service)
+            .map(String::as_str)
+            .with_context(|| format!("{service} serves no HTTP here"))
+    }
 }

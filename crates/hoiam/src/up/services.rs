@@ -59,7 +59,10 @@ pub(super) async fn start_all(
     let flags = Flags::new()
         .common(folder, nats, "ledger")
         .set("database", database)
-        .path("kek", &folder.kek());
+        .path("kek", &folder.kek())
+        .path("log", &folder.tlog())
+        .path("log-key", &folder.log_key())
+        .path("log-policy", &folder.log_policy());
     launched.push(launch::<ledger::Ledger>(flags, options, None).await?);
     let ledger = launched[0].grpc();
     let flags = |name: &str| {
@@ -260,7 +263,10 @@ mod tests {
         configure::<ledger::Ledger>(
             common("ledger")
                 .set("database", folder.sqlite("ledger"))
-                .path("kek", &folder.kek()),
+                .path("kek", &folder.kek())
+                .path("log", &folder.tlog())
+                .path("log-key", &folder.log_key())
+                .path("log-policy", &folder.log_policy()),
         )
         .unwrap();
         configure::<intake::Intake>(flags("intake").path("identity-key-file", &folder.identity_key()))

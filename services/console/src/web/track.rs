@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
+use chassis::ledger::Proof;
 use contracts::events::feedback::CitizenTold;
-use kernel::TrackingCode;
 use kernel::ids::BadCode;
+use kernel::{Position, TrackingCode};
 
 use super::App;
 use super::guard::Visitor;
@@ -34,6 +36,8 @@ struct Found {
     now: &'static str,
     steps: Vec<(&'static str, &'static str)>,
     told: Vec<(String, String, String)>,
+    /// Whether the receipt is under a published checkpoint; `None` where the ledger signs no log.
+    provable: Option<bool>,
 }
 
 /// `GET /track?code=`: the form, and where it leads.
@@ -109,12 +113,37 @@ pub(super) async fn show(
             Some((what, when(event.recorded_at), event.recorded_at.to_string()))
         })
         .collect();
+    let head = app.ledger.head(Position(0)).await?;
+    let provable = (head.log_state != "off").then_some(head.log_cosigned >= row.received.0);
     let found = Found {
+        provable,
         now: now(row.state, lang),
         steps: steps(row.state, lang),
         told,
     };
     page(&visitor, code.to_string(), StatusCode::OK, None, Some(found))
+}
+
+/// `GET /track/{code}/proof`: the proof file of the receipt, to be kept and checked without asking the city.
+pub(super) async fn proof(
+    State(app): State<Arc<App>>,
+    Path(code): Path<String>,
+) -> Result<Response, Problem> {
+    let code = TrackingCode::parse(&code).map_err(|_| Problem::not_found())?;
+    let row = app.store.by_code(code.as_str()).await?;
+    let row = row.ok_or_else(Problem::not_found)?;
+    match app.ledger.prove(row.received).await? {
+        Proof::File(file) => {
+            let name = format!("attachment; filename=\"{code}.tlog-proof\"");
+            let kind = "text/plain; charset=utf-8".to_owned();
+            Ok(([(CONTENT_TYPE, kind), (CONTENT_DISPOSITION, name)], file).into_response())
+        }
+        Proof::NotYetCovered(_) => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Bằng chứng chưa sẵn sàng: sổ ghi chưa được ký tới phản ánh này. Xin thử lại sau ít phút.",
+            "The proof is not ready: the record has not been signed up to this report yet. Please try again in a few minutes.",
+        )),
+    }
 }
 
 fn page(

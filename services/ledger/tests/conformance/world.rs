@@ -77,6 +77,7 @@ impl World {
             no_relay: true,
             advertise: None,
             accept_clock: None,
+            log: Default::default(),
             listen,
             broker: Default::default(),
             telemetry: Default::default(),

@@ -106,6 +106,33 @@ pub(super) fn clock(head: &HeadReply, report: &mut Report) {
     }
 }
 
+/// How long what is on record may wait for a checkpoint that enough witnesses cosigned.
+const UNCOVERED: i64 = 60 * Instant::SECOND;
+
+/// Is what is on record signed, and cosigned by as many as the policy asks?
+pub(super) fn log(head: &HeadReply, report: &mut Report) {
+    let waits = head.position.saturating_sub(head.log_cosigned);
+    let since = SystemClock.now().0 - head.recorded_at.max(head.log_cosigned_at);
+    let covered = format!(
+        "{} of {} events under a published checkpoint",
+        head.log_cosigned, head.position
+    );
+    match head.log_state.as_str() {
+        "off" => report.well("log", "off: nothing is signed, nothing can be proven to others"),
+        state if state.starts_with("stopped") => report.wrong(
+            "log",
+            format!("{state}; {covered}"),
+            "nothing is signed until this is clear: `hoiam verify` says which position was changed",
+        ),
+        state if waits > 0 && since > UNCOVERED => report.wrong(
+            "log",
+            format!("{state}; {covered}"),
+            "look whether the witnesses of keys/log.policy run and can be reached; the ledger goes on meanwhile",
+        ),
+        state => report.well("log", format!("{state}: {covered}")),
+    }
+}
+
 /// Each service says by HTTP whether it is ready.
 pub(super) async fn services(system: &System, report: &mut Report) {
     let client = reqwest::Client::new();

@@ -214,7 +214,7 @@ impl Audit {
             ))?;
         } else {
             output::line(
-                "→ `hoiam ledger verify` checks the record; if it is right, `hoiam ledger rebuild-stream` makes the stream anew.",
+                "→ `hoiam verify` checks the record; if it is right, `hoiam ledger rebuild-stream` makes the stream anew.",
             )?;
         }
         Ok(if findings == 0 {
