@@ -54,7 +54,7 @@ async fn is_mended(damage: impl FnOnce(&NatsServer)) {
                 Ok(()) => return,
                 Err(error) => why = Some(error),
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     let mended = tokio::time::timeout(PATIENCE / 3, mended).await;
