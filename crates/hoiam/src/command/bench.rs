@@ -1,5 +1,6 @@
 //! `hoiam bench`: how many reports a second, how long each takes, and where the time goes.
 
+mod ledger;
 mod load;
 mod process;
 
@@ -30,6 +31,14 @@ enum Bench {
     /// From the gateway's message to the receipt, and to the unit that got the case: all at once, then at half that pace.
     #[command(after_help = "Example:\n  hoiam bench pipeline --reports 5000 --json")]
     Pipeline(Pipeline),
+    /// The ledger by itself: appending, reading, relaying, memory and growth, beside other event stores.
+    Ledger(ledger::Arguments),
+    /// The ledger that `bench ledger` measures, as a process of its own.
+    #[command(
+        hide = true,
+        after_help = "Example:\n  hoiam bench serve --database sqlite:ledger.db --kek kek --callers callers.json"
+    )]
+    Serve(Box<::ledger::Config>),
 }
 
 #[derive(clap::Args)]
@@ -71,7 +80,11 @@ struct Line {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Bench::Pipeline(pipeline) = arguments.command;
+    let pipeline = match arguments.command {
+        Bench::Pipeline(pipeline) => pipeline,
+        Bench::Ledger(arguments) => return Box::pin(ledger::run(&arguments)).await,
+        Bench::Serve(config) => return Box::pin(ledger::serve(*config)).await,
+    };
     let temporary = Temporary::new(pipeline.keep.clone())?;
     let mut child = start(temporary.path(), pipeline.database.as_deref())?;
     let result = measure(temporary.path(), &mut child, &pipeline).await;

@@ -3,11 +3,11 @@
 use sqlx::{PgConnection, QueryBuilder, SqliteConnection};
 use uuid::Uuid;
 
-use super::{blob, int};
+use super::{HeadRow, blob, int};
 use crate::error::StoreError;
 use crate::event::StoredEvent;
 
-/// Rows of one statement of SQLite: 17 columns of 64 rows are 1,088 of the 32,766 parameters it takes.
+/// Most rows of one statement of SQLite: 17 columns of 64 rows are 1,088 of the 32,766 parameters it takes.
 const CHUNK: usize = 64;
 
 /// What a batch adds.
@@ -46,9 +46,24 @@ pub(crate) struct StreamRow {
     pub(crate) version: u64,
 }
 
-/// Rows in chunks of a fixed size, so that the statement of a full chunk is prepared once.
-pub(crate) async fn sqlite(conn: &mut SqliteConnection, rows: &Rows) -> Result<(), StoreError> {
-    for streams in rows.new_streams.chunks(CHUNK) {
+/// Rows in chunks of 64, 32, 16 … 1: seven statements a table, each prepared once in the session's life. To prepare one for
+/// just the rows at hand takes longer than to run the few more.
+pub(super) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = 1 << rows.len().checked_ilog2()?;
+        let (chunk, rest) = rows.split_at(CHUNK.min(size));
+        rows = rest;
+        Some(chunk)
+    })
+}
+
+/// Writes a batch and the head row that follows from it.
+pub(crate) async fn sqlite(
+    conn: &mut SqliteConnection,
+    rows: &Rows,
+    head: &HeadRow,
+) -> Result<(), StoreError> {
+    for streams in chunks(&rows.new_streams) {
         let mut query =
             QueryBuilder::<sqlx::Sqlite>::new("INSERT INTO streams (number, category, id, version) ");
         query.push_values(streams, |mut row, stream| {
@@ -56,11 +71,7 @@ pub(crate) async fn sqlite(conn: &mut SqliteConnection, rows: &Rows) -> Result<(
                 .push_bind(stream.category.clone());
             row.push_bind(blob(stream.id)).push_bind(int(stream.version));
         });
-        query
-            .build()
-            .persistent(keep(streams.len()))
-            .execute(&mut *conn)
-            .await?;
+        query.build().execute(&mut *conn).await?;
     }
     for stream in &rows.moved_streams {
         sqlx::query("UPDATE streams SET version = $1 WHERE number = $2")
@@ -69,7 +80,7 @@ pub(crate) async fn sqlite(conn: &mut SqliteConnection, rows: &Rows) -> Result<(
             .execute(&mut *conn)
             .await?;
     }
-    for events in rows.events.chunks(CHUNK) {
+    for events in chunks(&rows.events) {
         let mut query = QueryBuilder::<sqlx::Sqlite>::new(
             "INSERT INTO events (position, id, stream, version, case_id, name, revision, occurred_at, recorded_at, actor, \
              correlation, causation, traceparent, request_id, data_hash, sealed_hash, leaf) ",
@@ -93,11 +104,7 @@ pub(crate) async fn sqlite(conn: &mut SqliteConnection, rows: &Rows) -> Result<(
             row.push_bind(event.sealed_hash.clone())
                 .push_bind(event.leaf.clone());
         });
-        query
-            .build()
-            .persistent(keep(events.len()))
-            .execute(&mut *conn)
-            .await?;
+        query.build().execute(&mut *conn).await?;
         let mut query =
             QueryBuilder::<sqlx::Sqlite>::new("INSERT INTO bodies (position, data, salt, nonce, sealed) ");
         query.push_values(
@@ -112,13 +119,9 @@ pub(crate) async fn sqlite(conn: &mut SqliteConnection, rows: &Rows) -> Result<(
                 row.push_bind(nonce.clone()).push_bind(sealed.clone());
             },
         );
-        query
-            .build()
-            .persistent(keep(events.len()))
-            .execute(&mut *conn)
-            .await?;
+        query.build().execute(&mut *conn).await?;
     }
-    for requests in rows.requests.chunks(CHUNK) {
+    for requests in chunks(&rows.requests) {
         let sql = "INSERT INTO requests (request_id, position, count, digest, recorded_at) ";
         let mut query = QueryBuilder::<sqlx::Sqlite>::new(sql);
         query.push_values(requests, |mut row, request| {
@@ -128,98 +131,112 @@ pub(crate) async fn sqlite(conn: &mut SqliteConnection, rows: &Rows) -> Result<(
             row.push_bind(request.digest.clone())
                 .push_bind(request.recorded_at);
         });
-        query
-            .build()
-            .persistent(keep(requests.len()))
-            .execute(&mut *conn)
-            .await?;
+        query.build().execute(&mut *conn).await?;
     }
+    sqlx::query("UPDATE head SET position = $1, recorded_at = $2, streams = $3, frontier = $4 WHERE id = 1")
+        .bind(head.position)
+        .bind(head.recorded_at)
+        .bind(head.streams)
+        .bind(head.frontier.clone())
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
-/// Statements worth keeping prepared: of one row, of a few, and of a full chunk.
-fn keep(rows: usize) -> bool {
-    rows <= 8 || rows == CHUNK
-}
+/// Everything in one statement, whatever the size of the batch: columns travel as arrays, and one answer instead of six is waited for
+/// while the head row is locked. No part reads what another writes. Those who
+/// listen are told once a batch, when it is committed (see `notice`).
+const POSTGRES: &str = "\
+    WITH begun AS ( \
+      INSERT INTO streams (number, category, id, version) \
+      SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::bytea[], $4::bigint[]) \
+    ), moved AS ( \
+      UPDATE streams s SET version = m.version FROM UNNEST($5::bigint[], $6::bigint[]) AS m (number, version) \
+      WHERE s.number = m.number \
+    ), envelopes AS ( \
+      INSERT INTO events (position, id, stream, version, case_id, name, revision, occurred_at, recorded_at, actor, \
+        correlation, causation, traceparent, request_id, data_hash, sealed_hash, leaf) \
+      SELECT * FROM UNNEST($7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[], $11::bytea[], $12::text[], $13::bigint[], \
+        $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::bytea[], $19::text[], $20::bytea[], $21::bytea[], \
+        $22::bytea[], $23::bytea[]) \
+    ), contents AS ( \
+      INSERT INTO bodies (position, data, salt, nonce, sealed) \
+      SELECT * FROM UNNEST($7::bigint[], $24::bytea[], $25::bytea[], $26::bytea[], $27::bytea[]) \
+    ), identities AS ( \
+      INSERT INTO requests (request_id, position, count, digest, recorded_at) \
+      SELECT * FROM UNNEST($28::bytea[], $29::bigint[], $30::bigint[], $31::bytea[], $32::bigint[]) \
+    ) \
+    UPDATE head SET position = $33, recorded_at = $34, streams = $35, frontier = $36 WHERE id = 1 \
+    RETURNING pg_notify('hoiam_ledger_head', $33::text)";
 
-/// One statement per table, whatever the size of the batch: columns travel as arrays.
-pub(crate) async fn postgres(conn: &mut PgConnection, rows: &Rows) -> Result<(), StoreError> {
-    if !rows.new_streams.is_empty() {
-        let streams = &rows.new_streams;
-        sqlx::query(
-            "INSERT INTO streams (number, category, id, version) \
-             SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::bytea[], $4::bigint[])",
-        )
-        .bind(column(streams, |stream| int(stream.number)))
-        .bind(column(streams, |stream| stream.category.clone()))
-        .bind(column(streams, |stream| blob(stream.id)))
-        .bind(column(streams, |stream| int(stream.version)))
-        .execute(&mut *conn)
+/// Writes a batch and the head row that follows from it.
+pub(crate) async fn postgres(conn: &mut PgConnection, rows: &Rows, head: &HeadRow) -> Result<(), StoreError> {
+    let Rows {
+        events,
+        requests,
+        new_streams,
+        moved_streams,
+    } = rows;
+    sqlx::query(POSTGRES)
+        .bind(column(new_streams, |stream| int(stream.number)))
+        .bind(column(new_streams, |stream| stream.category.as_str()))
+        .bind(column(new_streams, |stream| stream.id.as_bytes().as_slice()))
+        .bind(column(new_streams, |stream| int(stream.version)))
+        .bind(column(moved_streams, |stream| int(stream.number)))
+        .bind(column(moved_streams, |stream| int(stream.version)))
+        .bind(column(events, |row| int(row.event.position)))
+        .bind(column(events, |row| row.event.id.as_bytes().as_slice()))
+        .bind(column(events, |row| int(row.stream)))
+        .bind(column(events, |row| int(row.event.version)))
+        .bind(column(events, |row| {
+            row.event.case_id.as_ref().map(|id| id.as_bytes().as_slice())
+        }))
+        .bind(column(events, |row| row.event.name.as_str()))
+        .bind(column(events, |row| i64::from(row.event.revision)))
+        .bind(column(events, |row| row.event.occurred_at))
+        .bind(column(events, |row| row.event.recorded_at))
+        .bind(column(events, |row| row.event.actor.as_str()))
+        .bind(column(events, |row| row.event.correlation.as_str()))
+        .bind(column(events, |row| {
+            row.event.causation.as_ref().map(|id| id.as_bytes().as_slice())
+        }))
+        .bind(column(events, |row| row.event.traceparent.as_str()))
+        .bind(column(events, |row| row.event.request_id.as_bytes().as_slice()))
+        .bind(column(events, |row| row.event.data_hash.as_slice()))
+        .bind(column(events, |row| row.event.sealed_hash.as_slice()))
+        .bind(column(events, |row| row.event.leaf.as_slice()))
+        .bind(column(events, |row| row.event.data.as_slice()))
+        .bind(column(events, |row| row.event.salt.as_slice()))
+        .bind(column(events, |row| row.nonce.as_deref()))
+        .bind(column(events, |row| row.sealed.as_deref()))
+        .bind(column(requests, |request| request.id.as_bytes().as_slice()))
+        .bind(column(requests, |request| int(request.position)))
+        .bind(column(requests, |request| int(request.count)))
+        .bind(column(requests, |request| request.digest.as_deref()))
+        .bind(column(requests, |request| request.recorded_at))
+        .bind(head.position)
+        .bind(head.recorded_at)
+        .bind(head.streams)
+        .bind(head.frontier.as_slice())
+        .execute(conn)
         .await?;
-    }
-    if !rows.moved_streams.is_empty() {
-        sqlx::query(
-            "UPDATE streams s SET version = m.version FROM UNNEST($1::bigint[], $2::bigint[]) AS m (number, version) \
-             WHERE s.number = m.number",
-        )
-        .bind(column(&rows.moved_streams, |stream| int(stream.number)))
-        .bind(column(&rows.moved_streams, |stream| int(stream.version)))
-        .execute(&mut *conn)
-        .await?;
-    }
-    let events = &rows.events;
-    sqlx::query(
-        "INSERT INTO events (position, id, stream, version, case_id, name, revision, occurred_at, recorded_at, actor, \
-         correlation, causation, traceparent, request_id, data_hash, sealed_hash, leaf) \
-         SELECT * FROM UNNEST($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[], $6::text[], $7::bigint[], \
-         $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::bytea[], $15::bytea[], \
-         $16::bytea[], $17::bytea[])",
-    )
-    .bind(column(events, |row| int(row.event.position)))
-    .bind(column(events, |row| blob(row.event.id)))
-    .bind(column(events, |row| int(row.stream)))
-    .bind(column(events, |row| int(row.event.version)))
-    .bind(column(events, |row| row.event.case_id.map(blob)))
-    .bind(column(events, |row| row.event.name.clone()))
-    .bind(column(events, |row| i64::from(row.event.revision)))
-    .bind(column(events, |row| row.event.occurred_at))
-    .bind(column(events, |row| row.event.recorded_at))
-    .bind(column(events, |row| row.event.actor.clone()))
-    .bind(column(events, |row| row.event.correlation.clone()))
-    .bind(column(events, |row| row.event.causation.map(blob)))
-    .bind(column(events, |row| row.event.traceparent.clone()))
-    .bind(column(events, |row| blob(row.event.request_id)))
-    .bind(column(events, |row| row.event.data_hash.clone()))
-    .bind(column(events, |row| row.event.sealed_hash.clone()))
-    .bind(column(events, |row| row.event.leaf.clone()))
-    .execute(&mut *conn)
-    .await?;
-    let requests = &rows.requests;
-    sqlx::query(
-        "INSERT INTO requests (request_id, position, count, digest, recorded_at) \
-         SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[])",
-    )
-    .bind(column(requests, |request| blob(request.id)))
-    .bind(column(requests, |request| int(request.position)))
-    .bind(column(requests, |request| int(request.count)))
-    .bind(column(requests, |request| request.digest.clone()))
-    .bind(column(requests, |request| request.recorded_at))
-    .execute(&mut *conn)
-    .await?;
-    sqlx::query(
-        "INSERT INTO bodies (position, data, salt, nonce, sealed) \
-         SELECT * FROM UNNEST($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[])",
-    )
-    .bind(column(events, |row| int(row.event.position)))
-    .bind(column(events, |row| row.event.data.clone()))
-    .bind(column(events, |row| row.event.salt.clone()))
-    .bind(column(events, |row| row.nonce.clone()))
-    .bind(column(events, |row| row.sealed.clone()))
-    .execute(conn)
-    .await?;
     Ok(())
 }
 
-fn column<Row, T>(rows: &[Row], value: impl Fn(&Row) -> T) -> Vec<T> {
+fn column<'a, Row, T>(rows: &'a [Row], value: impl Fn(&'a Row) -> T) -> Vec<T> {
     rows.iter().map(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_of_few_sizes_and_leave_no_row_out() {
+        for count in [0_usize, 1, 3, 63, 64, 65, 200, 1_000] {
+            let rows: Vec<usize> = (0..count).collect();
+            assert_eq!(chunks(&rows).flatten().copied().collect::<Vec<_>>(), rows);
+            assert!(chunks(&rows).all(|chunk| chunk.len().is_power_of_two() && chunk.len() <= CHUNK));
+        }
+    }
 }

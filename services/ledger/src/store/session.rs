@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::time::Duration;
 
-use sqlx::{PgConnection, QueryBuilder};
+use sqlx::{FromRow as _, PgConnection, QueryBuilder};
 use uuid::Uuid;
 
 use super::engine::{Conn, Engine, on};
@@ -12,8 +12,6 @@ use super::insert::{self, Rows};
 use super::{HEAD, HeadRow, StoredCursor, blob, from_row, int, uint};
 use crate::error::StoreError;
 
-/// Ids asked for in one statement of SQLite; PostgreSQL takes them all as one array.
-const CHUNK: usize = 500;
 /// Held by the writer's session as long as it lives. One ledger per database. Less than 2^32, so it is an `objid` of `pg_locks`.
 pub(super) const WRITER_LOCK: i64 = 4_711_002;
 /// A writer renews every `RENEW`, and the server ends a statement of it after 5 s. One that has been silent for longer is paused or
@@ -24,12 +22,6 @@ const PG_NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 /// How long a client's request id is known: 400 days. The triggers of migration 7 say the same.
 const REMEMBERED: i64 = 400 * 86_400 * 1_000_000;
-
-const WRITE_HEAD: &str =
-    "UPDATE head SET position = $1, recorded_at = $2, streams = $3, frontier = $4 WHERE id = 1";
-/// The same, telling those who listen, all of them once a batch and when it is committed (see `notice`). In one statement: no trip more.
-const WRITE_HEAD_AND_TELL: &str = "UPDATE head SET position = $1, recorded_at = $2, streams = $3, frontier = $4 WHERE id = 1 \
-     RETURNING pg_notify('hoiam_ledger_head', $1::text)";
 
 /// A request stored before.
 #[derive(Clone, Debug)]
@@ -141,9 +133,9 @@ impl Session {
                 sqlx::query_as(HEAD).fetch_one(conn).await?
             }
             Conn::Postgres(conn) => {
-                sqlx::raw_sql("BEGIN").execute(&mut *conn).await?;
-                let head = "SELECT position, recorded_at, fence, streams, frontier, leader FROM head WHERE id = 1 FOR UPDATE";
-                sqlx::query_as(head).fetch_one(conn).await?
+                // Both in one message: one answer less to wait for.
+                let begin = "BEGIN; SELECT position, recorded_at, fence, streams, frontier, leader FROM head WHERE id = 1 FOR UPDATE";
+                HeadRow::from_row(&sqlx::raw_sql(begin).fetch_one(conn).await?)?
             }
         };
         if head.fence == self.fence {
@@ -170,79 +162,65 @@ impl Session {
         on!(Conn: &mut self.conn, conn, _Db => sqlx::raw_sql("SELECT 1").execute(conn).await.is_ok())
     }
 
-    /// Which of these requests were stored before.
-    pub(crate) async fn requests(
+    /// Which of these requests were stored before, and the rows of those of these streams that exist.
+    pub(crate) async fn look_up(
         &mut self,
         ids: &[Uuid],
-    ) -> Result<HashMap<Uuid, StoredRequest>, StoreError> {
-        let mut rows: Vec<RequestRow> = Vec::new();
-        match &mut self.conn {
+        keys: &[(&str, Uuid)],
+    ) -> Result<(HashMap<Uuid, StoredRequest>, HashMap<(String, Uuid), StreamRow>), StoreError> {
+        let found: Vec<Found> = match &mut self.conn {
             Conn::Postgres(conn) => {
-                let sql =
-                    "SELECT request_id, position, count, digest FROM requests WHERE request_id = ANY($1)";
-                let ids: Vec<Vec<u8>> = ids.iter().map(|id| blob(*id)).collect();
-                rows = sqlx::query_as(sql).bind(ids).fetch_all(conn).await?;
+                // One statement, so that one answer is waited for.
+                let sql = "SELECT request_id AS id, ''::text AS category, position AS a, count AS b, digest FROM requests \
+                           WHERE request_id = ANY($1) \
+                           UNION ALL \
+                           SELECT s.id, s.category, s.number, s.version, NULL FROM UNNEST($2::text[], $3::bytea[]) AS k (category, id) \
+                           JOIN streams s ON s.category = k.category AND s.id = k.id";
+                let ids: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes().as_slice()).collect();
+                let categories: Vec<&str> = keys.iter().map(|(category, _)| *category).collect();
+                let streams: Vec<&[u8]> = keys.iter().map(|(_, id)| id.as_bytes().as_slice()).collect();
+                sqlx::query_as(sql)
+                    .bind(ids)
+                    .bind(categories)
+                    .bind(streams)
+                    .fetch_all(conn)
+                    .await?
             }
             Conn::Sqlite(conn) => {
-                for ids in ids.chunks(CHUNK) {
-                    let sql =
-                        "SELECT request_id, position, count, digest FROM requests WHERE request_id IN (";
-                    let mut query = QueryBuilder::<sqlx::Sqlite>::new(sql);
+                let mut found = Vec::new();
+                for ids in insert::chunks(ids) {
+                    let mut query = QueryBuilder::<sqlx::Sqlite>::new(
+                        "SELECT request_id AS id, '' AS category, position AS a, count AS b, digest FROM requests WHERE request_id IN (",
+                    );
                     let mut list = query.separated(", ");
                     ids.iter().for_each(|id| {
                         list.push_bind(blob(*id));
                     });
                     query.push(")");
-                    rows.extend(
-                        query
-                            .build_query_as::<RequestRow>()
-                            .persistent(ids.len() == 1)
-                            .fetch_all(&mut *conn)
-                            .await?,
-                    );
+                    found.extend(query.build_query_as::<Found>().fetch_all(&mut *conn).await?);
                 }
-            }
-        }
-        Ok(rows.into_iter().map(|row| (row.id, row.request)).collect())
-    }
-
-    /// The rows of these streams; a stream that does not exist is left out.
-    pub(crate) async fn streams(
-        &mut self,
-        keys: &[(String, Uuid)],
-    ) -> Result<HashMap<(String, Uuid), StreamRow>, StoreError> {
-        let mut rows: Vec<StreamRecord> = Vec::new();
-        match &mut self.conn {
-            Conn::Postgres(conn) => {
-                let sql = "SELECT s.category, s.id, s.number, s.version FROM UNNEST($1::text[], $2::bytea[]) AS k (category, id) \
-                           JOIN streams s ON s.category = k.category AND s.id = k.id";
-                let categories: Vec<String> = keys.iter().map(|(category, _)| category.clone()).collect();
-                let ids: Vec<Vec<u8>> = keys.iter().map(|(_, id)| blob(*id)).collect();
-                rows = sqlx::query_as(sql)
-                    .bind(categories)
-                    .bind(ids)
-                    .fetch_all(conn)
-                    .await?;
-            }
-            Conn::Sqlite(conn) => {
-                for keys in keys.chunks(CHUNK) {
-                    let sql = "SELECT category, id, number, version FROM streams WHERE (category, id) IN (";
-                    let mut query = QueryBuilder::<sqlx::Sqlite>::new(sql);
+                for keys in insert::chunks(keys) {
+                    let mut query = QueryBuilder::<sqlx::Sqlite>::new(
+                        "SELECT id, category, number AS a, version AS b, NULL AS digest FROM streams WHERE (category, id) IN (",
+                    );
                     query.push_values(keys, |mut row, (category, id)| {
-                        row.push_bind(category.clone()).push_bind(blob(*id));
+                        row.push_bind((*category).to_owned()).push_bind(blob(*id));
                     });
                     query.push(")");
-                    rows.extend(
-                        query
-                            .build_query_as::<StreamRecord>()
-                            .persistent(keys.len() == 1)
-                            .fetch_all(&mut *conn)
-                            .await?,
-                    );
+                    found.extend(query.build_query_as::<Found>().fetch_all(&mut *conn).await?);
                 }
+                found
+            }
+        };
+        let mut requests = HashMap::new();
+        let mut streams = HashMap::with_capacity(found.len());
+        for found in found {
+            match found {
+                Found::Request(id, request) => drop(requests.insert(id, request)),
+                Found::Stream(key, row) => drop(streams.insert(key, row)),
             }
         }
-        Ok(rows.into_iter().map(|record| (record.key, record.row)).collect())
+        Ok((requests, streams))
     }
 
     /// The first event of a case in one of the categories (none: in any) after a position: its position and type.
@@ -271,19 +249,9 @@ impl Session {
     /// Writes what a batch decided, and the head row that follows from it.
     pub(crate) async fn write(&mut self, rows: &Rows, head: &HeadRow) -> Result<(), StoreError> {
         match &mut self.conn {
-            Conn::Sqlite(conn) => insert::sqlite(conn, rows).await?,
-            Conn::Postgres(conn) => insert::postgres(conn, rows).await?,
+            Conn::Sqlite(conn) => insert::sqlite(conn, rows, head).await,
+            Conn::Postgres(conn) => insert::postgres(conn, rows, head).await,
         }
-        on!(Conn: &mut self.conn, conn, Db => {
-            sqlx::query::<Db>(if <Db as sqlx::Database>::NAME == <sqlx::Postgres as sqlx::Database>::NAME { WRITE_HEAD_AND_TELL } else { WRITE_HEAD })
-                .bind(head.position)
-                .bind(head.recorded_at)
-                .bind(head.streams)
-                .bind(head.frontier.clone())
-                .execute(conn)
-                .await?;
-        });
-        Ok(())
     }
 
     /// What the database's own clock shows; a file has none.
@@ -424,32 +392,33 @@ pub(super) fn lock_file(database: &std::path::Path) -> Result<File, StoreError> 
     }
 }
 
-struct RequestRow {
-    id: Uuid,
-    request: StoredRequest,
+/// A row of `look_up`; only streams have a category.
+enum Found {
+    Request(Uuid, StoredRequest),
+    Stream((String, Uuid), StreamRow),
 }
 
-from_row!(RequestRow, |row| Ok(Self {
-    id: super::id(&row.try_get::<Vec<u8>, _>("request_id")?)?,
-    request: StoredRequest {
-        position: uint(row.try_get("position")?),
-        count: uint(row.try_get("count")?),
-        digest: row.try_get("digest")?,
-    },
-}));
-
-struct StreamRecord {
-    key: (String, Uuid),
-    row: StreamRow,
-}
-
-from_row!(StreamRecord, |row| Ok(Self {
-    key: (
-        row.try_get("category")?,
-        super::id(&row.try_get::<Vec<u8>, _>("id")?)?
-    ),
-    row: StreamRow {
-        number: uint(row.try_get("number")?),
-        version: uint(row.try_get("version")?)
-    },
-}));
+from_row!(Found, |row| {
+    let id = super::id(&row.try_get::<Vec<u8>, _>("id")?)?;
+    let category: String = row.try_get("category")?;
+    let (a, b) = (uint(row.try_get("a")?), uint(row.try_get("b")?));
+    Ok(if category.is_empty() {
+        let digest = row.try_get("digest")?;
+        Self::Request(
+            id,
+            StoredRequest {
+                position: a,
+                count: b,
+                digest,
+            },
+        )
+    } else {
+        Self::Stream(
+            (category, id),
+            StreamRow {
+                number: a,
+                version: b,
+            },
+        )
+    })
+});

@@ -114,8 +114,17 @@ impl Writer {
             return Ok((Known::default(), HashMap::new()));
         }
         let ids: Vec<Uuid> = requests.iter().map(|(_, request)| request.id).collect();
+        let mut streams: Vec<(&str, Uuid)> = requests
+            .iter()
+            .flat_map(|(_, request)| &request.streams)
+            .map(|stream| (stream.category.as_str(), stream.id))
+            .collect();
+        streams.sort_unstable();
+        streams.dedup();
+        let (stored, streams) = session.look_up(&ids, &streams).await?;
         let mut known = Known {
-            requests: session.requests(&ids).await?,
+            requests: stored,
+            streams,
             ..Known::default()
         };
         let fresh = || {
@@ -123,12 +132,6 @@ impl Writer {
                 .iter()
                 .filter(|(_, request)| !known.requests.contains_key(&request.id))
         };
-        let mut streams: Vec<(String, Uuid)> = fresh()
-            .flat_map(|(_, request)| &request.streams)
-            .map(|stream| (stream.category.clone(), stream.id))
-            .collect();
-        streams.sort_unstable();
-        streams.dedup();
         let mut owners: Vec<Uuid> = fresh()
             .flat_map(|(_, request)| &request.streams)
             .filter(|stream| stream.events.iter().any(|event| event.sealed.is_some()))
@@ -146,7 +149,6 @@ impl Writer {
             }
         }
         known.moved = moved;
-        known.streams = session.streams(&streams).await?;
         let keys = self.vault.lookup(&owners).await?;
         let destroyed = keys.iter().filter(|(_, key)| matches!(key, KeyState::Destroyed));
         known.destroyed = destroyed.map(|(owner, _)| *owner).collect();
