@@ -45,6 +45,9 @@ pub struct Caller {
     /// Purposes they may open content for (`classify`, `route`, `answer`, `handle`, `review`, `inspect`, `policy`).
     #[serde(default)]
     pub purposes: Vec<String>,
+    /// What needs a right of its own: `erase` (content, for ever), `search` (in sealed content).
+    #[serde(default)]
+    pub rights: Vec<String>,
     /// Whether they may read the ledger.
     #[serde(default)]
     pub read: bool,
@@ -287,6 +290,7 @@ mod tests {
             token_sha256: token_sha256(&format!("token of {name}")),
             append: vec![],
             purposes: vec![],
+            rights: vec![],
             read: true,
             acts_for_people: false,
         };

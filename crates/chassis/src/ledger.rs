@@ -161,6 +161,33 @@ impl LedgerClient {
         open::open(self, purpose, positions, Some((reader, role))).await
     }
 
+    /// Erases what was sealed for a case, for ever. Repeated with the same request id it is answered with what was done.
+    ///
+    /// # Errors
+    /// `MustBeKept` when the law keeps it; `CaseMoved`; `Denied` without the right `erase`; `Unavailable`.
+    pub async fn erase(
+        &self,
+        request: wire::EraseContentRequest,
+    ) -> Result<wire::EraseContentReply, LedgerError> {
+        self.patiently(|mut grpc: Inner| {
+            let request = request.clone();
+            async move { grpc.erase_content(request).await.map(tonic::Response::into_inner) }
+        })
+        .await
+    }
+
+    /// Finds cases by what was sealed for them. A person's search is on record before the answer.
+    ///
+    /// # Errors
+    /// `Invalid` for a term that is none; `Denied` without the right `search`; `Unavailable`.
+    pub async fn search(&self, request: wire::SearchRequest) -> Result<wire::SearchReply, LedgerError> {
+        self.patiently(|mut grpc: Inner| {
+            let request = request.clone();
+            async move { grpc.search(request).await.map(tonic::Response::into_inner) }
+        })
+        .await
+    }
+
     /// Takes (or renews) the lease of a shard for `ttl`. `held: false` says that another has it.
     ///
     /// # Errors

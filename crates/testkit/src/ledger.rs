@@ -105,6 +105,7 @@ impl TestLedger {
             token_sha256: token_sha256(&token(name)),
             append: append.iter().map(|c| (*c).to_owned()).collect(),
             purposes: purposes.iter().map(|p| (*p).to_owned()).collect(),
+            rights: vec![],
             read: true,
             acts_for_people: matches!(kind, CallerKind::Console | CallerKind::Admin),
         });

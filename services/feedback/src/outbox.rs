@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chassis::consumer::{Delivered, Failure, Reaction};
 use chassis::ledger::{Append, Expected, LedgerClient, NewEvent, Opened, Purpose, StreamWrite};
 use contracts::Recorded;
+use contracts::events::access::ContentErased;
 use contracts::events::message::{MessageFailed, MessageHandedOver, MessageQueued};
 use contracts::sealed::Message;
 use feedback_domain::{Reach, Way};
@@ -73,6 +74,20 @@ impl Outbox {
             .map_err(Failure::transient)
     }
 
+    /// What was erased is not kept in the folder either. Within a case events come in their order, so all that was handed over is there.
+    async fn forget(&self, erased: &Recorded) -> Result<(), Failure> {
+        let Some(case) = erased.case else { return Ok(()) };
+        for event in self.ledger.read_case(case).await? {
+            if event.is::<MessageQueued>() {
+                self.transport
+                    .forget(event.stream.id)
+                    .await
+                    .map_err(Failure::transient)?;
+            }
+        }
+        Ok(())
+    }
+
     async fn append(&self, queued: &Recorded, event: NewEvent) -> Result<(), Failure> {
         let write = StreamWrite::new(
             queued.stream.clone(),
@@ -93,7 +108,7 @@ impl Reaction for Outbox {
     }
 
     fn wants(&self) -> &[&'static str] {
-        &["message.message_queued"]
+        &["message.message_queued", "access.content_erased"]
     }
 
     fn opens(&self) -> Option<Purpose> {
@@ -102,6 +117,9 @@ impl Reaction for Outbox {
 
     async fn react(&self, delivered: &Delivered) -> Result<(), Failure> {
         let cause = &delivered.event;
+        if cause.is::<ContentErased>() {
+            return self.forget(cause).await;
+        }
         let Some(queued) = cause.decode::<MessageQueued>()? else {
             return Ok(());
         };

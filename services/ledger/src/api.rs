@@ -1,9 +1,11 @@
 //! The gRPC face of the ledger: who calls, what they may, and one file for each kind of call.
 
 mod append;
+mod erase;
 mod open;
 mod prove;
 mod read;
+mod search;
 mod stream;
 
 use std::pin::Pin;
@@ -67,6 +69,17 @@ impl Api {
             ))
         }
     }
+}
+
+/// Some things need a right of their own, which is listed with the caller.
+fn may(caller: &Caller, right: &str) -> Result<(), Status> {
+    if caller.rights.iter().any(|it| it == right) {
+        return Ok(());
+    }
+    Err(Status::permission_denied(format!(
+        "{} has not the right `{right}`: its entry among the callers must list it in `rights`",
+        caller.name
+    )))
 }
 
 #[tonic::async_trait]
@@ -189,6 +202,28 @@ impl Ledger for Api {
         let traceparent = trace::of_call(request.metadata());
         Ok(Response::new(
             self.open(&caller, request.into_inner(), traceparent).await?,
+        ))
+    }
+
+    async fn erase_content(
+        &self,
+        request: Request<wire::EraseContentRequest>,
+    ) -> Result<Response<wire::EraseContentReply>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let traceparent = trace::of_call(request.metadata());
+        Ok(Response::new(
+            self.erase(&caller, request.into_inner(), traceparent).await?,
+        ))
+    }
+
+    async fn search(
+        &self,
+        request: Request<wire::SearchRequest>,
+    ) -> Result<Response<wire::SearchReply>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let traceparent = trace::of_call(request.metadata());
+        Ok(Response::new(
+            self.find(&caller, request.into_inner(), traceparent).await?,
         ))
     }
 

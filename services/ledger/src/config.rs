@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chassis::config::{BrokerAccess, ListenConfig, Problem, Secret, Settings, TelemetryConfig};
 
+use crate::error::StoreError;
 use crate::log::note::{Role, SigningKey};
 use crate::log::policy::Policy;
 use crate::store::Engine;
@@ -14,7 +15,8 @@ pub struct Config {
     /// Where events are kept: `sqlite:<path>` or `postgres://…`.
     #[arg(long, env = "HOIAM_LEDGER_DATABASE")]
     pub database: Secret,
-    /// File with the key-encryption key (32 bytes in hex, mode 0600). Losing it loses all sealed content.
+    /// The key-encryption key: a file (32 bytes in hex, mode 0600), or an AES key in a token,
+    /// `pkcs11:token=…;object=…?module-path=…&pin-source=file:…`. Losing it loses all sealed content.
     #[arg(long, env = "HOIAM_LEDGER_KEK")]
     pub kek: PathBuf,
     /// Into how many shards the subjects of EVENTS are split. Fixed for the life of a stream.
@@ -122,14 +124,14 @@ impl Settings for Config {
         if let Err(error) = self.database.reveal().parse::<Engine>() {
             problems.push(Problem::new("--database", error.to_string()));
         }
-        if !self.kek.is_file() {
-            let what = format!(
-                "{} is no file: `hoiam up` makes one, or write 32 random bytes in hex to it",
-                self.kek.display()
-            );
-            problems.push(Problem::new("--kek", what));
-        } else if let Err(error) = crate::vault::check_kek_file(&self.kek) {
+        if let Err(error) = crate::vault::check_kek(&self.kek) {
             problems.push(Problem::of("--kek", &error));
+            if matches!(error, StoreError::File { .. }) {
+                problems.push(Problem::new(
+                    "--kek",
+                    "`hoiam up` makes one, or write 32 random bytes in hex to it",
+                ));
+            }
         }
         if !(1..=1_024).contains(&self.shards) {
             problems.push(Problem::new("--shards", "must be from 1 to 1024"));

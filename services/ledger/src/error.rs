@@ -7,6 +7,8 @@ use tonic::{Code, Status};
 use uuid::Uuid;
 use wire::refusal::Reason;
 
+use crate::vault::Fingerprint;
+
 /// The fact that blocks a request. `Display` is one sentence: what was wrong and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -65,6 +67,12 @@ pub enum Refused {
         /// What it must be.
         why: &'static str,
     },
+    /// The law keeps what was to be erased.
+    #[error("the law keeps this content ({duty}): {}", kept(duty))]
+    MustBeKept {
+        /// Which duty: `open_case`, `petition`.
+        duty: &'static str,
+    },
     /// Another instance writes.
     #[error("this instance does not write now: {}", if leader.is_empty() { "try again, or ask the one that does".to_owned() } else { format!("ask {leader}") })]
     NotLeader {
@@ -80,6 +88,15 @@ pub enum Refused {
         /// The fence now in force.
         fence: u64,
     },
+}
+
+/// What to do where a duty to keep stands against an erasure.
+fn kept(duty: &str) -> &'static str {
+    if duty == "open_case" {
+        "it is needed for the answer; close the case first"
+    } else {
+        "a complaint, a denunciation or a crime report is kept for its term; wait for retention_expired, or bring a court_order"
+    }
 }
 
 impl Refused {
@@ -117,6 +134,7 @@ impl Refused {
             Self::ForeignActor { .. } => "foreign_actor",
             Self::Invalid { .. } => "invalid",
             Self::NotLeader { .. } => "not_leader",
+            Self::MustBeKept { .. } => "must_be_kept",
             Self::Unavailable => "unavailable",
             Self::LeaseLost { .. } => "lease_lost",
         }
@@ -124,9 +142,10 @@ impl Refused {
 
     fn code(&self) -> Code {
         match self {
-            Self::WrongExpectedVersion { .. } | Self::CaseMoved { .. } | Self::LeaseLost { .. } => {
-                Code::FailedPrecondition
-            }
+            Self::WrongExpectedVersion { .. }
+            | Self::CaseMoved { .. }
+            | Self::LeaseLost { .. }
+            | Self::MustBeKept { .. } => Code::FailedPrecondition,
             Self::RequestIdReused => Code::AlreadyExists,
             Self::TooLarge { .. } | Self::Invalid { .. } => Code::InvalidArgument,
             Self::ForeignCategory { .. } | Self::ForeignActor { .. } => Code::PermissionDenied,
@@ -166,6 +185,9 @@ impl From<Refused> for wire::Refusal {
             }
             Refused::Invalid { field, .. } => Reason::Invalid(wire::Invalid { field }),
             Refused::NotLeader { leader } => Reason::NotLeader(wire::NotLeader { leader }),
+            Refused::MustBeKept { duty } => Reason::MustBeKept(wire::MustBeKept {
+                duty: duty.to_owned(),
+            }),
             Refused::Unavailable => Reason::Unavailable(wire::Unavailable {}),
             Refused::LeaseLost { fence } => Reason::LeaseLost(wire::LeaseLost { fence }),
         };
@@ -197,8 +219,34 @@ pub enum StoreError {
     /// The key-encryption key does not fit the key store.
     #[error("a wrapped key does not open: is this the key-encryption key the ledger was created with?")]
     WrongKey,
+    /// The key store is wrapped by another key-encryption key.
+    #[error(
+        "the key store is wrapped by the key-encryption key {theirs}, this one is {ours}: name the other one; a rotation that was interrupted is finished by `rotate-key` again"
+    )]
+    OtherKey {
+        /// Of the key that wrapped it.
+        theirs: Fingerprint,
+        /// Of the key that was given.
+        ours: Fingerprint,
+    },
+    /// A rotation of the key-encryption key was begun and not finished.
+    #[error(
+        "the rotation from the key-encryption key {from} to {to} is not finished: run `rotate-key` again with the same two"
+    )]
+    Rotating {
+        /// The old key.
+        from: Fingerprint,
+        /// The new key.
+        to: Fingerprint,
+    },
+    /// The URI of a key in a token.
+    #[error("the pkcs11 URI is not usable: {0}")]
+    Uri(&'static str),
+    /// The token that holds the key-encryption key.
+    #[error("the PKCS #11 token cannot be used: {0}")]
+    Token(String),
     /// The file holds no key.
-    #[error("{0} must hold 32 bytes in hex")]
+    #[error("{0} must hold 32 bytes in hex, or a pkcs11 URI")]
     NoKey(String),
     /// The stored bytes are not what the ledger writes.
     #[error("what is stored is damaged: {0}")]

@@ -28,6 +28,8 @@ const MAX_HEADER: usize = 256;
 const TIMES: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 /// The ledger's own category: openings of content.
 pub const ACCESS: &str = "access";
+/// The event whose commit takes a case's ciphertext with it.
+pub(crate) const CONTENT_ERASED: &str = "access.content_erased";
 
 /// The ledger's own category for itself: its clock.
 pub const LEDGER: &str = "ledger";
@@ -104,6 +106,14 @@ impl Request {
             .flat_map(|stream| &stream.events)
             .map(of_event)
             .sum()
+    }
+
+    /// The case that this request erases. Only the ledger itself appends to `access`.
+    pub(crate) fn erases(&self) -> Option<Uuid> {
+        let erases = |stream: &&StreamAppend| {
+            stream.category == ACCESS && stream.events.iter().any(|event| event.name == CONTENT_ERASED)
+        };
+        self.streams.iter().find(erases).and_then(|stream| stream.case)
     }
 
     /// Whose key seals the events of a stream: the case's, or without a case the stream's own.

@@ -21,6 +21,7 @@ use crate::request::MAX_REQUEST;
 use crate::status::{LogStatus, RelayStatus};
 use crate::store::{Engine, Store, migrate, notice};
 use crate::vault::Vault;
+use crate::vault::index::Index;
 use crate::writer::Writer;
 
 /// A request of the largest size, with as much again for envelopes and framing.
@@ -73,6 +74,10 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
             .await
             .context("the vault does not open")?,
     );
+    vault
+        .before_opening(&store, life.clock.now().0)
+        .await
+        .context("what is erased on record cannot be forgotten")?;
     let health = Health::default();
     health.set("writing", false);
     let listened = engine.clone();
@@ -124,6 +129,13 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         );
         Some(tokio::spawn(relaying))
     };
+    let indexing = tokio::spawn(Index::run(
+        Arc::clone(&vault),
+        store.clone(),
+        leadership.clone(),
+        writer.clone(),
+        stop_writing.clone(),
+    ));
     let api = Api {
         store: store.clone(),
         writer,
@@ -157,7 +169,13 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     stop_writing.cancel();
     let written = writing.await.context("the writer panicked");
     let listened = listening.await.context("the listening for new events panicked");
+    let indexed = indexing.await.context("the indexer panicked");
     store.close().await;
     vault.close().await;
-    served.and(relayed).and(signed).and(written).and(listened)
+    served
+        .and(relayed)
+        .and(signed)
+        .and(written)
+        .and(listened)
+        .and(indexed)
 }

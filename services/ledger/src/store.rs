@@ -4,13 +4,16 @@ pub mod backup;
 pub mod copy;
 mod end;
 pub(crate) mod engine;
+mod erasures;
 pub(crate) mod insert;
 pub(crate) mod keys;
 pub mod migrate;
 pub(crate) mod notice;
 pub mod roles;
+pub(crate) mod rotations;
 mod schema;
 pub(crate) mod session;
+pub(crate) mod tokens;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -342,6 +345,10 @@ impl Store {
             .fetch_all(pool)
             .await?)
         })
+    }
+
+    fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// Ends all connections, so that the files can be moved.

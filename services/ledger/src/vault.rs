@@ -1,31 +1,44 @@
-//! Seals what a person typed under a key of its case, and opens it again. Keys are wrapped by a key-encryption key from a file.
+//! Seals what a person typed under a key of its case, and opens it again. Keys are wrapped by a key-encryption key.
 
-use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+pub(crate) mod index;
+mod kek;
+mod rotate;
+pub(crate) mod terms;
+mod token;
+
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use chacha20poly1305::ChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
-use chacha20poly1305::{ChaCha20Poly1305, XChaCha20Poly1305};
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use index::Index;
+use kek::{Bare, Kek};
+pub use kek::{Fingerprint, check_kek, create_kek_file, fingerprint_of};
+pub use rotate::{Rotation, renew_index, rotate};
+
 use crate::envelope;
 use crate::error::StoreError;
 use crate::event::StoredEvent;
 use crate::store::keys::KeyStore;
-use crate::store::{Engine, SealedEvent};
+use crate::store::{Engine, SealedEvent, Store};
+use crate::writer::WriterHandle;
 
 /// Unwrapped keys held in memory: two generations of so many each, 100 bytes a key.
 const CACHE: usize = 50_000;
 const NONCE: usize = 12;
-const WRAP_NONCE: usize = 24;
+/// The secret behind clients' digests; also tells whose key wraps the store.
+const DIGEST: &str = "client-digest";
+/// The secret of the blind index.
+const INDEX: &str = "blind-index";
 
 /// A key of a case: 32 random bytes, zeroed when dropped.
-pub(crate) struct DataKey(Zeroizing<[u8; 32]>);
+pub(crate) struct DataKey(Bare);
 
 /// What the vault knows about an owner's key.
 #[derive(Clone)]
@@ -55,16 +68,19 @@ pub(crate) struct Sealed {
 
 /// The vault.
 pub(crate) struct Vault {
-    kek: XChaCha20Poly1305,
+    kek: Kek,
     store: KeyStore,
     cache: Mutex<Cache>,
-    digest_key: Zeroizing<[u8; 32]>,
+    digest_key: Bare,
+    index: Index,
 }
 
 #[derive(Default)]
 struct Cache {
     young: HashMap<Uuid, Arc<DataKey>>,
     old: HashMap<Uuid, Arc<DataKey>>,
+    /// Owners whose content was erased on record; what is known of their keys counts no more.
+    erased: HashSet<Uuid>,
 }
 
 impl Cache {
@@ -85,56 +101,6 @@ impl Cache {
     }
 }
 
-/// Creates the key-encryption key: 32 random bytes in hex, mode 0600. Refuses to overwrite one, since everything sealed
-/// under the old one would be lost.
-///
-/// # Errors
-/// When the file exists or cannot be written.
-pub fn create_kek_file(path: &Path) -> std::io::Result<()> {
-    let key = Zeroizing::new(hex::encode(random::<32>()?));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(key.as_bytes())?;
-    file.sync_all()?;
-    // The name must survive a power cut too, or the ledger would outlive its keys.
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
-/// Whether the file holds a key-encryption key that nobody else may read.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn check_kek_file(path: &Path) -> Result<(), StoreError> {
-    read_kek(path).map(|_| ())
-}
-
-fn read_kek(path: &Path) -> Result<Zeroizing<[u8; 32]>, StoreError> {
-    let failed = |source| StoreError::File {
-        path: path.display().to_string(),
-        source,
-    };
-    let mut file = std::fs::File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(StoreError::Unsafe(format!(
-            "others may read {}: set its mode to 0600",
-            path.display()
-        )));
-    }
-    let mut text = Zeroizing::new(String::new());
-    file.read_to_string(&mut text).map_err(failed)?;
-    let mut key = Zeroizing::new([0; 32]);
-    hex::decode_to_slice(text.trim(), key.as_mut_slice())
-        .map_err(|_| StoreError::NoKey(path.display().to_string()))?;
-    Ok(key)
-}
-
 fn random<const N: usize>() -> std::io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
@@ -152,27 +118,109 @@ impl Vault {
     /// Opens the vault of a migrated ledger.
     ///
     /// # Errors
-    /// When the key file is missing or open to others, or is not the one the key store was made with; when the ledger holds events
-    /// (`used`) and the key store nothing.
-    pub(crate) async fn open(engine: &Engine, kek_path: &Path, used: bool) -> Result<Self, StoreError> {
-        let key = read_kek(kek_path)?;
-        let kek = XChaCha20Poly1305::new(key.as_slice().try_into().map_err(|_| StoreError::WrongKey)?);
+    /// When the key cannot be used, or is not the one that the key store is wrapped by; when a rotation was begun and not finished;
+    /// when the ledger holds events (`used`) and the key store nothing.
+    pub(crate) async fn open(engine: &Engine, kek: &Path, used: bool) -> Result<Self, StoreError> {
+        let kek = Kek::open(kek)?;
         let store = KeyStore::open(engine).await?;
-        // The secret also tells whether the key-encryption key is the right one, before anything is accepted.
-        const DIGEST: &str = "client-digest";
         if used && !store.holds(DIGEST).await? {
             return Err(StoreError::Damaged(
                 "the ledger has events and the key store is empty: put the key store that belongs to it back",
             ));
         }
-        let fresh = wrap(&kek, DIGEST.as_bytes(), &Zeroizing::new(randomness()?))?;
-        let wrapped = store.secret(DIGEST, fresh).await?;
-        let digest_key = unwrap(&kek, DIGEST.as_bytes(), &wrapped)?;
+        if let Some((from, to)) = store.unfinished_rotation().await? {
+            return Err(StoreError::Rotating { from, to });
+        }
+        let digest_key = secret(&store, &kek, DIGEST).await?;
+        let index = Index::open(engine, secret(&store, &kek, INDEX).await?).await?;
         Ok(Self {
             kek,
             store,
             cache: Mutex::default(),
             digest_key,
+            index,
+        })
+    }
+
+    /// That everything is still wrapped by our key: whenever this instance begins to write, since the key may have been rotated meanwhile.
+    pub(crate) async fn check(&self) -> Result<(), StoreError> {
+        if let Some((from, to)) = self.store.unfinished_rotation().await? {
+            return Err(StoreError::Rotating { from, to });
+        }
+        let ours = self.kek.fingerprint();
+        match self.store.wrapped_by(DIGEST).await? {
+            Some(theirs) if theirs != ours => Err(StoreError::OtherKey { theirs, ours }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Knows that content was erased: from now on these keys neither seal nor open, wherever they still lie.
+    pub(crate) fn erased(&self, owners: impl IntoIterator<Item = Uuid>) {
+        let mut cache = self.cache();
+        for owner in owners {
+            cache.young.remove(&owner);
+            cache.old.remove(&owner);
+            cache.erased.insert(owner);
+        }
+    }
+
+    /// Whether this instance knows that content was erased.
+    pub(crate) fn is_erased(&self, owner: &Uuid) -> bool {
+        self.cache().erased.contains(owner)
+    }
+
+    /// The blind index.
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Destroys the keys of erased content, and takes their bytes out of the files. Nothing happens when it was done before.
+    pub(crate) async fn forget(&self, owners: &[Uuid], now: i64) -> Result<(), StoreError> {
+        self.erased(owners.iter().copied());
+        if self.store.destroy(owners, now).await? {
+            chassis::failpoint::hit("ledger.key_destroyed_before_purge");
+            self.store.purge().await?;
+        }
+        self.index.store.forget(owners).await?;
+        self.index.store.purge().await
+    }
+
+    /// Whenever this instance begins to write: our key is still the one, and what is erased on record is forgotten.
+    pub(crate) async fn before_writing(&self, store: &Store, now: i64) -> Result<(), StoreError> {
+        self.check().await?;
+        self.forget(&store.erased().await?, now).await
+    }
+
+    /// Before this instance opens or seals anything: what is erased on record is forgotten, also when a crash came in between (then the
+    /// bytes of a destroyed key may still be in the files), or when the key store comes from a backup.
+    pub(crate) async fn before_opening(&self, store: &Store, now: i64) -> Result<(), StoreError> {
+        let erased = store.erased().await?;
+        if erased.is_empty() {
+            return Ok(());
+        }
+        self.forget(&erased, now).await?;
+        self.store.purge().await
+    }
+
+    /// Puts each finished rotation of the key-encryption key on record, once: whoever rotated could not, since no ledger was running.
+    /// False: something failed, try again.
+    pub(crate) async fn record_rotations(&self, writer: &WriterHandle) -> bool {
+        let record = async {
+            for rotation in self.store.unrecorded_rotations().await? {
+                if let Err(refused) = writer.append(rotate::event(&rotation)?).await {
+                    tracing::warn!(error = %refused, "a rotation of the key-encryption key is not on record yet");
+                    return Ok(false);
+                }
+                self.store.rotation_recorded(rotation.began_at).await?;
+            }
+            Ok::<_, StoreError>(true)
+        };
+        record.await.unwrap_or_else(|error| {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "rotations cannot be looked up"
+            );
+            false
         })
     }
 
@@ -198,16 +246,26 @@ impl Vault {
                 None => unknown.push(*owner),
             }
         }
-        for (owner, wrapped) in self.store.lookup(&unknown).await? {
-            let state = match wrapped {
-                None => KeyState::Destroyed,
-                Some(wrapped) => {
-                    let key = Arc::new(DataKey(unwrap(&self.kek, owner.as_bytes(), &wrapped)?));
-                    self.cache().put(owner, Arc::clone(&key));
-                    KeyState::Key(key)
+        let (mut living, mut wrapped) = (Vec::new(), Vec::new());
+        for (owner, key) in self.store.lookup(&unknown).await? {
+            match key {
+                None => {
+                    found.insert(owner, KeyState::Destroyed);
                 }
-            };
-            found.insert(owner, state);
+                Some(key) => {
+                    living.push(owner);
+                    wrapped.push((owner.as_bytes().to_vec(), key));
+                }
+            }
+        }
+        for (owner, key) in living.into_iter().zip(self.kek.unwrap(wrapped).await?) {
+            let key = Arc::new(DataKey(key));
+            self.cache().put(owner, Arc::clone(&key));
+            found.insert(owner, KeyState::Key(key));
+        }
+        let cache = self.cache();
+        for owner in owners.iter().filter(|owner| cache.erased.contains(owner)) {
+            found.insert(*owner, KeyState::Destroyed);
         }
         Ok(found)
     }
@@ -222,14 +280,15 @@ impl Vault {
             return Ok(HashMap::new());
         }
         let mut fresh = HashMap::with_capacity(owners.len());
-        let mut wrapped = Vec::with_capacity(owners.len());
+        let mut bare = Vec::with_capacity(owners.len());
         for owner in owners {
-            let key = Zeroizing::new(randomness()?);
-            wrapped.push((*owner, wrap(&self.kek, owner.as_bytes(), &key)?));
+            let key: Bare = Zeroizing::new(randomness()?);
+            bare.push((owner.as_bytes().to_vec(), key.clone()));
             fresh.insert(*owner, Arc::new(DataKey(key)));
         }
+        let wrapped: Vec<_> = owners.iter().copied().zip(self.kek.wrap(bare).await?).collect();
         let mut keys = HashMap::with_capacity(owners.len());
-        for owner in self.store.create(&wrapped, now).await? {
+        for owner in self.store.create(&wrapped, self.kek.fingerprint(), now).await? {
             if let Some(key) = fresh.remove(&owner) {
                 self.cache().put(owner, Arc::clone(&key));
                 keys.insert(owner, KeyState::Key(key));
@@ -302,6 +361,7 @@ impl Vault {
     }
 
     pub(crate) async fn close(&self) {
+        self.index.store.close().await;
         self.store.close().await;
     }
 
@@ -319,33 +379,22 @@ impl DataKey {
     }
 }
 
-/// Wraps a key for its owner: a random 24-byte nonce, so that no number of keys repeats one, then the ciphertext.
-fn wrap(kek: &XChaCha20Poly1305, owner: &[u8], key: &Zeroizing<[u8; 32]>) -> Result<Vec<u8>, StoreError> {
-    let nonce = randomness::<WRAP_NONCE>()?;
-    let payload = Payload {
-        msg: key.as_slice(),
-        aad: owner,
-    };
-    let ciphertext = kek
-        .encrypt(&nonce.into(), payload)
-        .map_err(|_| StoreError::WrongKey)?;
-    Ok([nonce.as_slice(), &ciphertext].concat())
-}
-
-fn unwrap(kek: &XChaCha20Poly1305, owner: &[u8], wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, StoreError> {
-    let (nonce, ciphertext) = wrapped
-        .split_first_chunk::<WRAP_NONCE>()
-        .ok_or(StoreError::WrongKey)?;
-    let payload = Payload {
-        msg: ciphertext,
-        aad: owner,
-    };
-    let key = Zeroizing::new(
-        kek.decrypt(&(*nonce).into(), payload)
-            .map_err(|_| StoreError::WrongKey)?,
-    );
-    key.as_slice()
-        .try_into()
-        .map(Zeroizing::new)
-        .map_err(|_| StoreError::WrongKey)
+/// The secret of that name, made when there is none yet. That it opens says that the key is the right one, before anything is accepted.
+async fn secret(store: &KeyStore, kek: &Kek, name: &str) -> Result<Bare, StoreError> {
+    let fresh = vec![(name.as_bytes().to_vec(), Zeroizing::new(randomness()?))];
+    let fresh = kek.wrap(fresh).await?.swap_remove(0);
+    let (wrapped, theirs) = store.secret(name, fresh, kek.fingerprint()).await?;
+    let ours = kek.fingerprint();
+    if theirs != ours && theirs != Fingerprint::UNKNOWN {
+        return Err(StoreError::OtherKey { theirs, ours });
+    }
+    let secret = kek
+        .unwrap(vec![(name.as_bytes().to_vec(), wrapped)])
+        .await?
+        .swap_remove(0);
+    if theirs == Fingerprint::UNKNOWN {
+        // From before there were fingerprints; it opened, so all of it is ours.
+        store.adopt(ours).await?;
+    }
+    Ok(secret)
 }

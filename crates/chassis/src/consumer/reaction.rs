@@ -66,6 +66,7 @@ impl From<LedgerError> for Failure {
             LedgerError::ForeignCategory { .. } => Self::poison("foreign_category", error.to_string()),
             LedgerError::ForeignActor { .. } => Self::poison("foreign_actor", error.to_string()),
             LedgerError::RequestIdReused => Self::poison("request_id_reused", error.to_string()),
+            LedgerError::MustBeKept { .. } => Self::poison("must_be_kept", error.to_string()),
             LedgerError::Invalid { .. } => Self::poison("invalid_request", error.to_string()),
             LedgerError::Answer { .. } => Self::poison("ledger_answer", error.to_string()),
         }

@@ -64,6 +64,12 @@ pub enum LedgerError {
         /// The fence now.
         fence: u64,
     },
+    /// The law keeps what was to be erased.
+    #[error("{why}")]
+    MustBeKept {
+        /// Which duty, and what to do.
+        why: String,
+    },
     /// The token is unknown or has not the right.
     #[error("the ledger refuses the caller: {why}")]
     Denied {
@@ -126,6 +132,7 @@ impl LedgerError {
                 what: format!("{}: {message}", r.field),
             },
             Some(Reason::LeaseLost(r)) => Self::LeaseLost { fence: r.fence },
+            Some(Reason::MustBeKept(_)) => Self::MustBeKept { why: message },
             Some(Reason::NotLeader(_) | Reason::Unavailable(_)) => Self::Unavailable { why: message },
             None => Self::Answer {
                 what: format!("a refusal without a reason ({message})"),
@@ -159,6 +166,7 @@ impl LedgerError {
             Self::WrongExpectedVersion { .. } | Self::CaseMoved { .. } | Self::LeaseLost { .. } => {
                 Code::Aborted
             }
+            Self::MustBeKept { .. } => Code::FailedPrecondition,
             Self::RequestIdReused => Code::AlreadyExists,
             Self::TooLarge { .. } | Self::Invalid { .. } => Code::InvalidArgument,
             Self::ForeignCategory { .. } | Self::ForeignActor { .. } | Self::Denied { .. } => {

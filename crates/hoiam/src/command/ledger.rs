@@ -3,10 +3,13 @@
 mod audit_stream;
 mod backup;
 mod copy;
+mod erase;
+mod keys;
 mod migrate;
 mod place;
 mod rebuild_stream;
 mod restore;
+mod search;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -32,6 +35,14 @@ enum Command {
     AuditStream(audit_stream::Arguments),
     /// Delete the stream EVENTS and have the relay make it anew from the record.
     RebuildStream(rebuild_stream::Arguments),
+    /// Erase for ever what was sealed for a case: facts and proofs stay.
+    Erase(erase::Arguments),
+    /// Find cases by words, phone numbers, e-mail addresses or ID numbers in what was sealed; the search is on record.
+    Search(search::Arguments),
+    /// Wrap every data key under a new key-encryption key; the old one then opens nothing and can be destroyed.
+    RotateKey(keys::Rotate),
+    /// Make the blind index anew under another secret, so that no remains of the old one say anything.
+    Reindex(keys::Reindex),
 }
 
 pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -43,5 +54,9 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<Exi
         Command::Migrate(arguments) => migrate::run(data, &arguments).await.map(done),
         Command::AuditStream(arguments) => audit_stream::run(data, &arguments).await,
         Command::RebuildStream(arguments) => rebuild_stream::run(data, &arguments).await.map(done),
+        Command::Erase(arguments) => erase::run(data, arguments).await.map(done),
+        Command::Search(arguments) => search::run(data, arguments).await.map(done),
+        Command::RotateKey(arguments) => keys::rotate(data, arguments).await.map(done),
+        Command::Reindex(arguments) => keys::reindex(data, arguments).await.map(done),
     }
 }

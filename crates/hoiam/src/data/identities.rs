@@ -240,7 +240,10 @@ fn own_callers() -> Vec<Caller> {
             true,
             true,
         ),
-        caller("admin", Admin, &[], &[], true, true),
+        Caller {
+            rights: ["erase", "search"].map(str::to_owned).to_vec(),
+            ..caller("admin", Admin, &[], &[], true, true)
+        },
     ]
 }
 
@@ -259,6 +262,7 @@ fn caller(
         token_sha256: String::new(),
         append: owned(append),
         purposes: owned(purposes),
+        rights: Vec::new(),
         read,
         acts_for_people,
     }

@@ -429,6 +429,19 @@ fn of_message(event: &Recorded, told: &Told<'_>) -> Option<Sentence> {
             format!("{} · {}", e.transport, e.reason),
         ));
     }
+    if let Some(e) = read::<access::ContentErased>(event) {
+        let what = l.t(
+            "Nội dung đã được xóa vĩnh viễn",
+            "The content was erased for ever",
+        );
+        let why = format!(
+            "{}: {} · {}",
+            l.t("căn cứ", "basis"),
+            basis(&e.basis, l),
+            e.ordered_by
+        );
+        return Some((Tone::Access, what.to_owned(), why));
+    }
     let e = read::<access::ContentOpened>(event)?;
     let reader = contracts_actor(&e.reader, told);
     let did = l.t("đã xem nội dung", "opened the content");
@@ -443,6 +456,23 @@ fn of_message(event: &Recorded, told: &Told<'_>) -> Option<Sentence> {
         say(List::Purpose, e.purpose.as_str(), l)
     );
     Some((Tone::Access, what, why))
+}
+
+/// The legal basis of an erasure in words.
+fn basis(code: &contracts::Code, l: Lang) -> String {
+    let words = match code.as_str() {
+        "subject_request" => l.t("theo yêu cầu của chủ thể dữ liệu", "the person asked for it"),
+        "consent_withdrawn" => l.t("rút lại sự đồng ý", "consent was withdrawn"),
+        "purpose_fulfilled" => l.t("đã hoàn thành mục đích xử lý", "its purpose is fulfilled"),
+        "retention_expired" => l.t("hết thời hạn lưu trữ", "its term of keeping is over"),
+        "unlawful_processing" => l.t("xử lý trái quy định", "it was processed unlawfully"),
+        "court_order" => l.t(
+            "theo quyết định của cơ quan có thẩm quyền",
+            "a competent authority ordered it",
+        ),
+        other => other,
+    };
+    words.to_owned()
 }
 
 fn contracts_actor(code: &contracts::Code, told: &Told<'_>) -> String {

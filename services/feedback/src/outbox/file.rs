@@ -171,6 +171,30 @@ impl FileTransport {
         Ok(id)
     }
 
+    /// Takes a message out of the folder, if it is there: overwritten first, since its key lives on for the others.
+    pub(crate) async fn forget(&self, id: Uuid) -> Result<(), OutboxError> {
+        for suffix in [SUFFIX, "part"] {
+            let path = self.folder.join(format!("{}.{suffix}", id.hyphenated()));
+            let length = match tokio::fs::metadata(&path).await {
+                Ok(metadata) => metadata.len(),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(io(&path)(error)),
+            };
+            let overwritten = async {
+                let mut file = tokio::fs::OpenOptions::new().write(true).open(&path).await?;
+                file.write_all(&vec![0; usize::try_from(length).unwrap_or(0)])
+                    .await?;
+                file.sync_all().await?;
+                tokio::fs::remove_file(&path).await
+            };
+            overwritten.await.map_err(io(&path))?;
+        }
+        let folder = tokio::fs::File::open(&self.folder)
+            .await
+            .map_err(io(&self.folder))?;
+        folder.sync_all().await.map_err(io(&self.folder))
+    }
+
     fn seal(&self, message: &OutboxMessage) -> Result<Vec<u8>, OutboxError> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce)
@@ -241,6 +265,17 @@ mod tests {
             !plain.windows(6).any(|w| w == b"900000"),
             "nothing personal is plain on disk"
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_is_gone_and_may_be_forgotten_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let transport = FileTransport::open(folder.path(), OutboxKey([7; 32])).unwrap();
+        transport.hand_over(&message()).await.unwrap();
+        for _ in 0..2 {
+            transport.forget(message().id).await.unwrap();
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
     }
 
     #[tokio::test]

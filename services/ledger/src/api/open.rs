@@ -138,13 +138,13 @@ impl Api {
 }
 
 /// Who reads, when it is a person or an outside body.
-struct Reader {
-    actor: Code,
-    role: Code,
+pub(super) struct Reader {
+    pub(super) actor: Code,
+    pub(super) role: Code,
 }
 
 impl Reader {
-    fn check(caller: &Caller, reader: &str, role: &str) -> Result<Option<Self>, Status> {
+    pub(super) fn check(caller: &Caller, reader: &str, role: &str) -> Result<Option<Self>, Status> {
         if reader.is_empty() {
             // A service reads for its own decision. Behind every other caller stands somebody, and their reading is on record.
             return if caller.kind == CallerKind::Service {
@@ -179,7 +179,7 @@ fn refusal(caller: &Caller, purpose: &str, event: &StoredEvent) -> Option<&'stat
     foreign.then_some("with the purpose `policy` a service reads its own streams only")
 }
 
-fn purpose(purpose: wire::Purpose) -> Result<&'static str, Refused> {
+pub(super) fn purpose(purpose: wire::Purpose) -> Result<&'static str, Refused> {
     Ok(match purpose {
         wire::Purpose::Unspecified => {
             return Err(Refused::invalid("purpose", "say what the content is opened for"));

@@ -186,6 +186,7 @@ pub(super) async fn copy_part(
         let name = match part {
             Part::Ledger => table.name.clone(),
             Part::Keys => format!("keys.{}", table.name),
+            Part::Index => format!("blind.{}", table.name),
         };
         let mut rows = 0;
         let read = rows::read(source, part, &table, &change, async |chunk| {

@@ -58,10 +58,19 @@ impl FromStr for Engine {
 impl Engine {
     /// Where the key store is: `<name>-keys.db` beside a file, the schema `keys` in a server.
     pub(crate) fn keys(&self) -> Self {
+        self.beside("keys")
+    }
+
+    /// Where the blind index is: `<name>-index.db` beside a file, the schema `blind` in a server.
+    pub(crate) fn index(&self) -> Self {
+        self.beside("index")
+    }
+
+    fn beside(&self, what: &str) -> Self {
         match self {
             Self::Sqlite(path) => {
                 let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-                Self::Sqlite(path.with_file_name(format!("{stem}-keys.db")))
+                Self::Sqlite(path.with_file_name(format!("{stem}-{what}.db")))
             }
             Self::Postgres(options) => Self::Postgres(options.clone()),
         }

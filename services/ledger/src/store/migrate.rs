@@ -9,17 +9,27 @@ use crate::error::StoreError;
 const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_ledger.sql"),
     include_str!("../../migrations/sqlite/0002_leadership.sql"),
+    include_str!("../../migrations/sqlite/0003_erasures.sql"),
     include_str!("../../migrations/sqlite/0004_ageing.sql"),
     include_str!("../../migrations/sqlite/0007_no_replacement.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_ledger.sql"),
     include_str!("../../migrations/postgres/0002_leadership.sql"),
+    include_str!("../../migrations/postgres/0003_erasures.sql"),
     include_str!("../../migrations/postgres/0004_ageing.sql"),
     include_str!("../../migrations/postgres/0007_no_replacement.sql"),
 ];
-const SQLITE_KEYS: &[&str] = &[include_str!("../../migrations/sqlite-keys/0001_keys.sql")];
-const POSTGRES_KEYS: &[&str] = &[include_str!("../../migrations/postgres-keys/0001_keys.sql")];
+const SQLITE_KEYS: &[&str] = &[
+    include_str!("../../migrations/sqlite-keys/0001_keys.sql"),
+    include_str!("../../migrations/sqlite-keys/0002_fingerprints.sql"),
+];
+const POSTGRES_KEYS: &[&str] = &[
+    include_str!("../../migrations/postgres-keys/0001_keys.sql"),
+    include_str!("../../migrations/postgres-keys/0002_fingerprints.sql"),
+];
+const SQLITE_INDEX: &[&str] = &[include_str!("../../migrations/sqlite-index/0001_tokens.sql")];
+const POSTGRES_INDEX: &[&str] = &[include_str!("../../migrations/postgres-index/0001_tokens.sql")];
 
 /// A migration may take as long as it takes; two instances at once wait for one another.
 const PG_BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(4711001)";
@@ -31,10 +41,12 @@ pub(crate) enum Part {
     Ledger,
     /// Data keys and what is erased with them: a file or a schema of its own.
     Keys,
+    /// The blind index: a file or a schema of its own; made anew from the other two.
+    Index,
 }
 
 impl Part {
-    /// Each of them.
+    /// Those that are copied and backed up: the index is made anew.
     pub(crate) const ALL: [Self; 2] = [Self::Ledger, Self::Keys];
 
     /// Its schema in PostgreSQL.
@@ -42,6 +54,7 @@ impl Part {
         match self {
             Self::Ledger => "public",
             Self::Keys => "keys",
+            Self::Index => "blind",
         }
     }
 
@@ -50,6 +63,7 @@ impl Part {
         match self {
             Self::Ledger => SQLITE,
             Self::Keys => SQLITE_KEYS,
+            Self::Index => SQLITE_INDEX,
         }
     }
 
@@ -57,6 +71,7 @@ impl Part {
         match self {
             Self::Ledger => POSTGRES,
             Self::Keys => POSTGRES_KEYS,
+            Self::Index => POSTGRES_INDEX,
         }
     }
 
@@ -82,12 +97,13 @@ impl Part {
 pub async fn run(database_url: &str) -> Result<(), StoreError> {
     let engine: Engine = database_url.parse()?;
     one(&engine, Part::Ledger).await?;
-    one(&engine.keys(), Part::Keys).await
+    one(&engine.keys(), Part::Keys).await?;
+    one(&engine.index(), Part::Index).await
 }
 
 /// Brings one part to the newest schema; `engine` is where that part is.
 pub(crate) async fn one(engine: &Engine, part: Part) -> Result<(), StoreError> {
-    let mut conn = Conn::open(engine, part == Part::Keys).await?;
+    let mut conn = Conn::open(engine, part != Part::Ledger).await?;
     let found = version(&mut conn, part).await?;
     if found < part.newest() {
         apply(&mut conn, part)
@@ -134,7 +150,7 @@ async fn apply(conn: &mut Conn, part: Part) -> Result<(), StoreError> {
             // `public` is there; to ask for it would need a right that nobody else needs.
             let schema = match part {
                 Part::Ledger => String::new(),
-                Part::Keys => "CREATE SCHEMA IF NOT EXISTS keys;".to_owned(),
+                Part::Keys | Part::Index => format!("CREATE SCHEMA IF NOT EXISTS {};", part.schema()),
             };
             (PG_BEGIN, schema, part.of_postgres())
         }

@@ -44,7 +44,7 @@ pub async fn grant(database_url: &str, role: &str) -> Result<(), StoreError> {
         )));
     };
     let mut sql = "BEGIN;".to_owned();
-    for part in Part::ALL {
+    for part in Part::ALL.into_iter().chain([Part::Index]) {
         let schema = part.schema();
         sql += &format!(" GRANT USAGE ON SCHEMA {schema} TO {quoted};");
         let tables = schema::tables(part).await?;

@@ -145,6 +145,10 @@ impl Session {
         }
     }
 
+    pub(super) fn conn(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+
     pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
         on!(Conn: &mut self.conn, conn, _Db => { sqlx::raw_sql("COMMIT").execute(conn).await?; });
         Ok(())

@@ -254,6 +254,8 @@ impl Batch {
             }
         }
         let events = first..self.events.len();
+        // Whoever comes later in the batch finds it erased.
+        self.known.destroyed.extend(request.erases());
         self.requests.insert(request.id, (events.clone(), digest.clone()));
         self.request_rows.push(RequestRow {
             id: request.id,

@@ -14,7 +14,7 @@ use crate::envelope;
 use crate::error::{Refused, StoreError};
 use crate::event::{Filter, StoredEvent, bytes};
 use crate::merkle::{Frontier, leaf_hash};
-use crate::request::{Origin, Request};
+use crate::request::{ACCESS, CONTENT_ERASED, Origin, Request};
 use crate::store::insert::{EventRow, Rows};
 use crate::store::session::Session;
 use crate::store::{HeadRow, int, uint};
@@ -66,6 +66,10 @@ impl Writer {
         } else {
             Vec::new()
         };
+        let erased: Vec<(Uuid, u64)> = events.iter().filter_map(erasure).collect();
+        for (case, position) in &erased {
+            session.erase(*case, *position).await?;
+        }
         if appended || leases.iter().flatten().any(|(_, stored)| *stored) {
             step("ledger.before_commit");
             session.commit().await?;
@@ -73,6 +77,7 @@ impl Writer {
         } else {
             session.rollback().await?;
         }
+        self.vault.erased(erased.into_iter().map(|(case, _)| case));
         self.store.committed(uint(head.position));
         metrics::histogram!(telemetry::BATCH).record(works.len() as f64);
         metrics::histogram!(telemetry::COMMIT_SECONDS).record(began.elapsed());
@@ -290,6 +295,15 @@ fn finish(
         nonce,
         sealed: ciphertext,
     })
+}
+
+/// The case whose content goes with this event.
+fn erasure(event: &StoredEvent) -> Option<(Uuid, u64)> {
+    let erases = event.category == ACCESS && event.name == CONTENT_ERASED;
+    event
+        .case_id
+        .filter(|_| erases)
+        .map(|case| (case, event.position))
 }
 
 /// Decides the leases of a batch in their order; each sees what the one before stored. The flag says whether it stored.

@@ -17,6 +17,7 @@ mod read;
 mod reader;
 mod schema;
 mod throughput;
+mod vault;
 mod world;
 
 macro_rules! on_both_engines {
@@ -96,6 +97,13 @@ on_both_engines! {
         a_backup_that_would_lose_what_was_signed_is_refused,
         a_backup_that_was_changed_is_refused,
         the_applications_role_adds_and_takes_nothing_away,
+    ],
+    vault => [
+        what_is_erased_opens_nowhere_and_its_key_is_in_no_file_while_every_hash_stays,
+        the_law_that_keeps_refuses_the_wish_and_yields_to_the_court,
+        a_search_finds_words_and_numbers_in_any_spelling_and_is_on_record_without_them,
+        a_rotated_key_opens_everything_and_the_old_one_nothing,
+        a_death_anywhere_in_an_erasure_keeps_what_was_promised,
     ],
     disk => [
         what_a_person_typed_is_nowhere_on_disk,

@@ -15,7 +15,11 @@ async fn both_engines_have_the_same_tables_and_columns() {
     // Running them again changes nothing.
     ledger::run_migrations(&of_sqlite("ledger.db")).await.unwrap();
     ledger::run_migrations(&postgres.url()).await.unwrap();
-    for (file, schema) in [("ledger.db", "public"), ("ledger-keys.db", "keys")] {
+    for (file, schema) in [
+        ("ledger.db", "public"),
+        ("ledger-keys.db", "keys"),
+        ("ledger-index.db", "blind"),
+    ] {
         let mut conn = sqlx::SqliteConnection::connect(&of_sqlite(file)).await.unwrap();
         let sqlite: Columns = sqlx::query_as(
             "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table' ORDER BY t.name, c.cid",

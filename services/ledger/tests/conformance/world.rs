@@ -180,11 +180,17 @@ fn everybody() -> CallersFile {
         token_sha256: token_sha256(&format!("token of {name}")),
         append: append.iter().map(|it| (*it).to_owned()).collect(),
         purposes: purposes.iter().map(|it| (*it).to_owned()).collect(),
+        rights: vec![],
         read,
         acts_for_people: kind == CallerKind::Console,
     };
     CallersFile {
         callers: vec![
+            Caller {
+                rights: ["erase", "search"].map(str::to_owned).to_vec(),
+                acts_for_people: true,
+                ..caller("admin", CallerKind::Admin, &[], &[], true)
+            },
             caller(
                 "routing",
                 CallerKind::Service,

@@ -64,6 +64,7 @@ fn let_the_administrator_in(site: &Site) {
         token_sha256: token_sha256("token of admin"),
         append: vec![],
         purposes: vec![],
+        rights: vec![],
         read: true,
         acts_for_people: false,
     });

@@ -63,6 +63,7 @@ impl Site {
             token_sha256: token_sha256("token of routing"),
             append: vec!["routing".to_owned(), "routing-policy".to_owned()],
             purposes: vec!["route".to_owned()],
+            rights: vec![],
             read: true,
             acts_for_people: false,
         };

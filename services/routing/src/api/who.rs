@@ -82,6 +82,7 @@ mod tests {
             token_sha256: String::new(),
             append: vec![],
             purposes: vec![],
+            rights: vec![],
             read: false,
             acts_for_people,
         }

@@ -288,6 +288,7 @@ fn add_units(kept: &TestLedger) {
         token_sha256: token_sha256(&token(unit)),
         append: vec![],
         purposes: vec![],
+        rights: vec![],
         read: false,
         acts_for_people: false,
     }));

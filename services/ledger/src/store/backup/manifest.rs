@@ -93,7 +93,7 @@ impl Manifest {
         if manifest.part != name(part) {
             return wrong(match part {
                 Part::Ledger => "it is a backup of a key store, not of a ledger",
-                Part::Keys => "it is a backup of a ledger, not of a key store",
+                Part::Keys | Part::Index => "it is a backup of a ledger, not of a key store",
             });
         }
         Ok(manifest)
@@ -115,6 +115,7 @@ fn name(part: Part) -> &'static str {
     match part {
         Part::Ledger => "ledger",
         Part::Keys => "keys",
+        Part::Index => "index",
     }
 }
 
