@@ -240,7 +240,7 @@ impl Writer {
             let mut session = Session::open(&self.engine, stale.clone(), &self.address).await?;
             let backend = session.backend().await?;
             self.record_word(&mut session, word).await?;
-            self.vault.before_writing(&self.store, self.clock.now().0).await?;
+            self.vault.before_writing(&self.store, self.time.now()).await?;
             Ok((session, backend))
         };
         let opened = tokio::time::timeout(SILENCE, opening).await;
