@@ -43,6 +43,13 @@ pub fn python() -> PathBuf {
     )
 }
 
+/// A Python (3.12 or later) that has aics-tlog, if there is one: `tests/all` looks for it, or `HOIAM_TEST_LOG_PYTHON` names it.
+#[must_use]
+pub fn log_python() -> Option<PathBuf> {
+    let named = std::env::var_os("HOIAM_TEST_LOG_PYTHON").map(PathBuf::from);
+    named.or_else(|| Some(target().join("tools/venv-log/bin/python")).filter(|p| p.exists()))
+}
+
 /// The build folder.
 #[must_use]
 pub fn target() -> PathBuf {

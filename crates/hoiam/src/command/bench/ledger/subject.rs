@@ -37,6 +37,7 @@ pub(super) fn admit(folder: &DataFolder) -> anyhow::Result<()> {
         purposes: Vec::new(),
         read: true,
         acts_for_people: false,
+        rights: Vec::new(),
     }])
 }
 
