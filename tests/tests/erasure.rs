@@ -1,4 +1,5 @@
 //! What the law says to erase is erased everywhere: searched for, found, erased, and then nowhere; and the key over all keys is rotated.
+#![expect(clippy::print_stderr, reason = "a test that cannot run in part says so")]
 
 use std::path::{Path, PathBuf};
 
@@ -129,7 +130,10 @@ fn what_is_erased_is_found_nowhere_and_the_key_over_all_keys_is_replaced() {
     wait_for("the index", || {
         (search(&system, ["--phone", "+84912774365"]) == [erased.clone()]).then_some(())
     });
-    assert_eq!(search(&system, ["--word", "xich tho"]), [erased.clone()]);
+    assert_eq!(
+        search(&system, ["--word", "xich tho"]),
+        std::slice::from_ref(&erased)
+    );
     let messages = outbox(&system);
     assert!(messages >= 2, "each was told that it arrived");
 
@@ -154,24 +158,18 @@ fn what_is_erased_is_found_nowhere_and_the_key_over_all_keys_is_replaced() {
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("close the case first"), "{refused:?}");
     let done = erase(&system, "court_order", &["--yes", "--json"]).ok().json();
-    assert_eq!(
-        (&done["case"], &done["already"]),
-        (&case.clone().into(), &false.into())
-    );
+    assert_eq!((&done["case"], &done["already"]), (&case.into(), &false.into()));
 
     // Everything that was made of it goes too: the messages to the citizen, the tokens.
     wait_for("the outbox to forget", || {
         (outbox(&system) < messages).then_some(())
     });
     assert_eq!(search(&system, ["--phone", "0912774365"]), [""; 0]);
-    assert_eq!(search(&system, ["--word", "xe te"]), [kept.clone()]);
-    let _ = system.hoiam(&["ledger", "verify"]).ok();
+    assert_eq!(search(&system, ["--word", "xe te"]), std::slice::from_ref(&kept));
+    system.hoiam(&["verify"]).ok();
     for mark in ["Xích Thố", "912774365", "0912 774 365"] {
-        assert_eq!(
-            files_with(&system.data(), mark.as_bytes()),
-            [PathBuf::new(); 0],
-            "{mark}"
-        );
+        let found = files_with(&system.data(), mark.as_bytes());
+        assert!(found.is_empty(), "{mark} stands in {found:?}");
     }
     let shown = system.hoiam(&["case", &erased]).ok();
     assert!(shown.stdout.contains("xóa vĩnh viễn"), "{shown:?}");

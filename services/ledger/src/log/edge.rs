@@ -61,7 +61,7 @@ impl Edge {
         self.entries
             .extend_from_slice(&u16::try_from(leaf.len()).unwrap_or(u16::MAX).to_be_bytes());
         self.entries.extend_from_slice(leaf);
-        if self.size() % WIDTH == 0 {
+        if self.size().is_multiple_of(WIDTH) {
             self.full.push((
                 Tile {
                     kind: Kind::Entries,

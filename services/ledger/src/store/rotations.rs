@@ -21,6 +21,9 @@ pub(crate) struct Finished {
     pub(crate) at: i64,
 }
 
+/// A finished rotation: when it began, the fingerprints from and to, by whose order, how many keys, when it ended.
+type FinishedRow = (i64, Vec<u8>, Vec<u8>, String, i64, i64);
+
 impl KeyStore {
     /// From which key to which a rotation was begun and not finished.
     pub(crate) async fn unfinished_rotation(&self) -> Result<Option<(Fingerprint, Fingerprint)>, StoreError> {
@@ -151,7 +154,7 @@ impl KeyStore {
 
     /// Finished rotations that no event tells of yet.
     pub(crate) async fn unrecorded_rotations(&self) -> Result<Vec<Finished>, StoreError> {
-        let rows: Vec<(i64, Vec<u8>, Vec<u8>, String, i64, i64)> = on!(Pool: &self.pool, pool, Db => {
+        let rows: Vec<FinishedRow> = on!(Pool: &self.pool, pool, Db => {
             let mut query = QueryBuilder::<Db>::new("SELECT began_at, from_kek, to_kek, ordered_by, keys, finished_at FROM ");
             query.push(self.table("rotations")).push(" WHERE recorded = 0 AND finished_at IS NOT NULL ORDER BY began_at");
             query.build_query_as().fetch_all(pool).await?

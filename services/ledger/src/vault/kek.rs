@@ -126,7 +126,7 @@ impl Kek {
                 on_its_thread(token, move |token| {
                     wrapped
                         .iter()
-                        .map(|(owner, wrapped)| bare(Zeroizing::new(token.decrypt(owner, wrapped)?)))
+                        .map(|(owner, wrapped)| bare(&Zeroizing::new(token.decrypt(owner, wrapped)?)))
                         .collect()
                 })
                 .await
@@ -136,6 +136,10 @@ impl Kek {
 }
 
 /// A token answers when it answers: never on a thread that others wait for.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a token's module blocks for as long as its hardware takes, and may be a network away"
+)]
 async fn on_its_thread<T: Send + 'static>(
     token: &Arc<Token>,
     work: impl FnOnce(&Token) -> Result<T, StoreError> + Send + 'static,
@@ -162,13 +166,13 @@ fn wrap(kek: &XChaCha20Poly1305, owner: &[u8], key: &Bare) -> Result<Vec<u8>, St
 fn unwrap(kek: &XChaCha20Poly1305, owner: &[u8], wrapped: &[u8]) -> Result<Bare, StoreError> {
     let (nonce, msg) = wrapped.split_first_chunk::<NONCE>().ok_or(StoreError::WrongKey)?;
     let payload = Payload { msg, aad: owner };
-    bare(Zeroizing::new(
+    bare(&Zeroizing::new(
         kek.decrypt(&(*nonce).into(), payload)
             .map_err(|_| StoreError::WrongKey)?,
     ))
 }
 
-fn bare(key: Zeroizing<Vec<u8>>) -> Result<Bare, StoreError> {
+fn bare(key: &Zeroizing<Vec<u8>>) -> Result<Bare, StoreError> {
     key.as_slice()
         .try_into()
         .map(Zeroizing::new)

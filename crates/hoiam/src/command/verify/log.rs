@@ -57,8 +57,11 @@ pub(super) async fn tree(
     Ok(tree.frontier)
 }
 
+/// A bundle, its bytes, and those of the tile over it; `None` for what is not there.
+type Read = (Tile, Option<Vec<u8>>, Option<Vec<u8>>);
+
 /// Hashes what was read, on all cores.
-fn hashed(read: &[(Tile, Option<Vec<u8>>, Option<Vec<u8>>)]) -> Vec<Block> {
+fn hashed(read: &[Read]) -> Vec<Block> {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let each = read.len().div_ceil(cores).max(1);
     std::thread::scope(|scope| {
@@ -66,9 +69,8 @@ fn hashed(read: &[(Tile, Option<Vec<u8>>, Option<Vec<u8>>)]) -> Vec<Block> {
             .chunks(each)
             .map(|part| {
                 scope.spawn(move || {
-                    let one = |(bundle, entries, tile): &(Tile, Option<Vec<u8>>, Option<Vec<u8>>)| {
-                        block(*bundle, entries.as_deref(), tile.as_deref())
-                    };
+                    let one =
+                        |(bundle, entries, tile): &Read| block(*bundle, entries.as_deref(), tile.as_deref());
                     part.iter().map(one).collect::<Vec<_>>()
                 })
             })

@@ -1,6 +1,7 @@
 //! The ledger's rows against the log's entries, and what no checkpoint covers yet against the ledger's own root.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use chassis::ledger::{Filter, LedgerClient, Range};
 use contracts::grpc::ledger::Event;
@@ -211,9 +212,12 @@ async fn node_of(
     let Some(tile) = Tile::of(kind, index, size) else {
         return Ok(None);
     };
-    if !held.contains_key(&tile) {
-        let bytes = source.tile(tile).await?.unwrap_or_default();
-        held.insert(tile, tile::hashes(&bytes, tile.width).unwrap_or_default());
-    }
-    Ok(held.get(&tile).and_then(|hashes| tile::node_in(node, hashes)))
+    let hashes = match held.entry(tile) {
+        Entry::Occupied(held) => held.into_mut(),
+        Entry::Vacant(place) => {
+            let bytes = source.tile(tile).await?.unwrap_or_default();
+            place.insert(tile::hashes(&bytes, tile.width).unwrap_or_default())
+        }
+    };
+    Ok(tile::node_in(node, hashes))
 }

@@ -100,6 +100,10 @@ impl Postgres {
         })
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "before the bench's runtime does anything else"
+    )]
     fn wait(&mut self) -> anyhow::Result<()> {
         let began = Instant::now();
         while self.ask("postgres", "SELECT 1").is_err() {
