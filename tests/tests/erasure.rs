@@ -166,7 +166,8 @@ fn what_is_erased_is_found_nowhere_and_the_key_over_all_keys_is_replaced() {
     });
     assert_eq!(search(&system, ["--phone", "0912774365"]), [""; 0]);
     assert_eq!(search(&system, ["--word", "xe te"]), std::slice::from_ref(&kept));
-    system.hoiam(&["verify"]).ok();
+    let verified = system.hoiam(&["verify"]).ok();
+    assert!(!verified.stdout.is_empty());
     for mark in ["Xích Thố", "912774365", "0912 774 365"] {
         let found = files_with(&system.data(), mark.as_bytes());
         assert!(found.is_empty(), "{mark} stands in {found:?}");
