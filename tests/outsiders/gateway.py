@@ -55,7 +55,7 @@ async def main():
                 for message in await subscription.fetch(batch=100, timeout=options.patience):
                     result["receipts"].append(json.loads(message.data))
                     await message.ack()
-            except NatsTimeout:
+            except asyncio.TimeoutError:  # nats.errors.TimeoutError is one, and the client raises this one too
                 break
     await nc.close()
     json.dump(result, sys.stdout, ensure_ascii=False)

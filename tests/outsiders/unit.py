@@ -13,7 +13,6 @@ import json
 import sys
 
 import nats
-from nats.errors import TimeoutError as NatsTimeout
 
 
 async def ask(nc, unit, verb, body):
@@ -72,7 +71,7 @@ async def main():
     while True:
         try:
             messages = await subscription.fetch(batch=50, timeout=options.idle)
-        except NatsTimeout:
+        except asyncio.TimeoutError:  # nats.errors.TimeoutError is one, and the client raises this one too
             break
         for message in messages:
             done["fetched"] += 1

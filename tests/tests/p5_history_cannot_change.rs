@@ -60,7 +60,8 @@ async fn update_and_delete_are_refused_and_a_change_forced_past_the_trigger_is_f
     assert!(
         verdict
             .stderr
-            .contains("position 10: the row was changed: actor was service:"),
+            .contains("position 10: the row was changed: actor was ")
+            && verdict.stderr.contains(", is service:nobody"),
         "and it says where and what: {verdict:?}"
     );
     let found = system.hoiam(&["verify", "--json"]);

@@ -66,6 +66,12 @@ pub fn event_filter_any_shard(kind: &str) -> String {
     format!("evt.*.{category}.{event}.*")
 }
 
+/// All events of one category, in whatever shard.
+#[must_use]
+pub fn category_filter(category: &str) -> String {
+    format!("evt.*.{category}.>")
+}
+
 /// The filter of a consumer that wants every event of one shard.
 #[must_use]
 pub fn shard_filter(shard: u32) -> String {

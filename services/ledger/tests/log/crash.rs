@@ -20,6 +20,8 @@ async fn start_to_die(world: &World, n: usize) -> Option<(Process, Client)> {
         .env("HOIAM_LEDGER_LOG", log.folder.as_ref().unwrap())
         .env("HOIAM_LEDGER_LOG_KEY", log.key.as_ref().unwrap())
         .env("HOIAM_LEDGER_LOG_ORIGIN", LOG)
+        // The world began by a clock of its own.
+        .env("HOIAM_LEDGER_ACCEPT_CLOCK", "operator:test")
         .env("HOIAM_CALLERS", config.listen.callers.as_ref().unwrap())
         .env("HOIAM_GRPC_LISTEN", "127.0.0.1:0")
         .env("HOIAM_FAIL_POINT", format!("log.file_operation:{n}"))

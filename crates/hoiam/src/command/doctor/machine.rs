@@ -101,6 +101,12 @@ pub(super) fn clock(head: &HeadReply, report: &mut Report) {
             says,
             "set the machine's clock (NTP); the ledger never goes back",
         );
+    } else if !head.clock.is_empty() {
+        report.wrong(
+            "clock",
+            head.clock.clone(),
+            "set the machine's clock (NTP), or start the ledger once with HOIAM_LEDGER_ACCEPT_CLOCK=operator:<you> where the clock is right",
+        );
     } else {
         report.well("clock", format!("{now}"));
     }

@@ -71,7 +71,7 @@ pub(super) async fn follow(
         subjects::EVENTS,
         "bench",
         WorkOptions {
-            filters: vec![format!("evt.*.{FOLLOWED}.>")],
+            filters: vec![subjects::category_filter(FOLLOWED)],
             most_under_way: 10_000,
             ..WorkOptions::default()
         },
