@@ -161,8 +161,13 @@ impl Verdict {
                         .join(", ")
                 ),
             };
+            let waiting = match checked.saturating_sub(checkpoint.size) {
+                0 => String::new(),
+                n => format!("; {n} later ones fit the ledger's own root and wait for the next checkpoint"),
+            };
             output::line(format!(
-                "All {checked} events are what was signed: {} leaves under the root {} ({witnesses}).",
+                "All {} events are what was signed: {} leaves under the root {} ({witnesses}){waiting}.",
+                checked.min(checkpoint.size),
                 checkpoint.size,
                 hex::encode(checkpoint.root)
             ))?;

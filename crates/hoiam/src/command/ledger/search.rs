@@ -110,7 +110,7 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()>
         String::new()
     };
     output::note(format!(
-        "{} cases{more}. Looked through everything up to position {}; on record at {}.",
+        "Cases: {}{more}. Looked through everything up to position {}; on record at {}.",
         reply.found.len(),
         reply.indexed,
         reply.position
