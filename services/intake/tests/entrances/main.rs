@@ -306,7 +306,9 @@ async fn a_flood_over_http_is_sent_away_and_the_gateways_go_on() {
     }
     // The server takes them up one by one: until it has all of them there is a place.
     let full = async { while post().await != (503, true) {} };
-    tokio::time::timeout(std::time::Duration::from_secs(30), full).await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(30), full)
+        .await
+        .unwrap();
     assert_eq!(
         http.get(house.http("/")).send().await.unwrap().status(),
         200,
