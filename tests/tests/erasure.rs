@@ -1,12 +1,10 @@
 //! What the law says to erase is erased everywhere: searched for, found, erased, and then nowhere; and the key over all keys is rotated.
-#![expect(clippy::print_stderr, reason = "a test that cannot run in part says so")]
 
 use std::path::{Path, PathBuf};
 
 use hoiam_tests::System;
 use hoiam_tests::system::wait_for;
-
-const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
+use testkit::softhsm::Token;
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a readable folder").flatten() {
@@ -53,60 +51,6 @@ fn search(system: &System, term: [&str; 2]) -> Vec<String> {
         found["code"].as_str().expect("a code").to_owned()
     });
     lines.collect()
-}
-
-/// A token of SoftHSM's with one AES key: the configuration's path, and the key's URI.
-fn softhsm(folder: &Path) -> Option<(String, String)> {
-    if !Path::new(SOFTHSM).exists() {
-        eprintln!("could not run with a token: SoftHSM2 is not installed (Debian: apt-get install softhsm2)");
-        return None;
-    }
-    let path = |name: &str| folder.join(name).display().to_string();
-    std::fs::create_dir(path("tokens")).expect("a folder");
-    std::fs::write(
-        path("softhsm2.conf"),
-        format!("directories.tokendir = {}\n", path("tokens")),
-    )
-    .expect("a file");
-    std::fs::write(path("pin"), "1234").expect("a file");
-    std::fs::write(path("aes"), uuid::Uuid::new_v4().simple().to_string()).expect("a file"); // 32 bytes
-    for arguments in [
-        &[
-            "--init-token",
-            "--free",
-            "--label",
-            "hoiam",
-            "--pin",
-            "1234",
-            "--so-pin",
-            "5678",
-        ][..],
-        &[
-            "--import",
-            &path("aes"),
-            "--aes",
-            "--token",
-            "hoiam",
-            "--label",
-            "kek",
-            "--id",
-            "01",
-            "--pin",
-            "1234",
-        ],
-    ] {
-        let done = std::process::Command::new("softhsm2-util")
-            .args(arguments)
-            .env("SOFTHSM2_CONF", path("softhsm2.conf"))
-            .output()
-            .expect("softhsm2-util runs");
-        assert!(done.status.success(), "{done:?}");
-    }
-    let uri = format!(
-        "pkcs11:token=hoiam;object=kek?module-path={SOFTHSM}&pin-source=file:{}",
-        path("pin")
-    );
-    Some((path("softhsm2.conf"), uri))
 }
 
 #[test]
@@ -193,8 +137,15 @@ fn what_is_erased_is_found_nowhere_and_the_key_over_all_keys_is_replaced() {
     let rotated = system.hoiam(&["ledger", "rotate-key", "--json"]).ok().json();
     assert_ne!(std::fs::read(&kek).expect("a key"), before);
     let mut environment = Vec::new();
-    let token = softhsm(system.scratch());
-    if let Some((conf, uri)) = &token {
+    let token = Token::make(system.scratch()).expect("a token, where SoftHSM2 is installed");
+    if token.is_none() {
+        eprintln!("could not run with a token: SoftHSM2 is not installed (Debian: apt-get install softhsm2)");
+    }
+    if let Some(Token {
+        configuration: conf,
+        uri,
+    }) = &token
+    {
         // And from the file into a token.
         environment.push(("SOFTHSM2_CONF", conf.as_str()));
         let moved = system

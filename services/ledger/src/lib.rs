@@ -3,6 +3,7 @@
 mod api;
 pub mod config;
 pub mod envelope;
+mod erasure;
 pub mod error;
 pub mod event;
 pub mod leadership;

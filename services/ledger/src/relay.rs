@@ -232,7 +232,13 @@ impl Relay<'_> {
             head.borrow_and_update();
             let events = self
                 .store
-                .read_all(last + 1, u64::MAX, LARGEST_BATCH, &Filter::default())
+                // Positions are dense. Without the end PostgreSQL may look at all that follows, for each batch anew.
+                .read_all(
+                    last + 1,
+                    last + LARGEST_BATCH as u64,
+                    LARGEST_BATCH,
+                    &Filter::default(),
+                )
                 .await?;
             if events.is_empty() {
                 say(self.status, "following");

@@ -1,12 +1,13 @@
 //! An append request as the writer takes it: checked against every limit, so that nothing accepted can be refused by the stream.
 
 use bytes::Bytes;
+use contracts::event::Payload;
 use contracts::grpc::ledger as wire;
 use kernel::Actor;
 use uuid::Uuid;
 use wire::stream_append::Expected as WireExpected;
 
-use crate::error::Refused;
+use crate::error::{Refused, StoreError};
 
 /// JSON facts of one event.
 pub const MAX_DATA: usize = 64 * 1024;
@@ -93,6 +94,20 @@ pub(crate) struct Guard {
 }
 
 impl Request {
+    /// What the ledger itself puts on record; the first with an id wins, as for a reaction.
+    pub(crate) fn ours(id: Uuid, streams: Vec<StreamAppend>, traceparent: String) -> Self {
+        Self {
+            id,
+            origin: Origin::Reaction,
+            streams,
+            unless: Vec::new(),
+            express: true,
+            correlation: String::new(),
+            causation: None,
+            traceparent,
+        }
+    }
+
     pub(crate) fn events(&self) -> usize {
         self.streams.iter().map(|stream| stream.events.len()).sum()
     }
@@ -183,6 +198,38 @@ impl TryFrom<wire::AppendRequest> for Request {
 }
 
 impl StreamAppend {
+    /// One fact that the ledger itself states, in the category of its type.
+    ///
+    /// # Errors
+    /// `Damaged` when the fact is no JSON, which no fact of ours is.
+    pub(crate) fn fact<P: Payload>(
+        fact: &P,
+        id: Uuid,
+        case: Option<Uuid>,
+        actor: &str,
+        occurred_at: i64,
+    ) -> Result<Self, StoreError> {
+        const ODD: StoreError = StoreError::Damaged("a fact of ours is no fact");
+        let data = serde_json::to_vec(fact).map_err(|_| ODD)?;
+        let (category, _) = P::TYPE.split_once('.').ok_or(ODD)?;
+        let (name, revision) = type_(P::TYPE, category).ok_or(ODD)?;
+        let event = NewEvent {
+            name: name.to_owned(),
+            revision,
+            occurred_at,
+            actor: actor.to_owned(),
+            data: data.into(),
+            sealed: None,
+        };
+        Ok(Self {
+            category: category.to_owned(),
+            id,
+            case,
+            expected: Expected::Any,
+            events: vec![event],
+        })
+    }
+
     fn check(field: &str, stream: wire::StreamAppend, case: Option<Uuid>) -> Result<Self, Refused> {
         category(&format!("{field}.category"), &stream.category)?;
         let expected = match stream.expected {

@@ -14,6 +14,7 @@ pub(crate) mod rotations;
 mod schema;
 pub(crate) mod session;
 pub(crate) mod tokens;
+mod writing;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;

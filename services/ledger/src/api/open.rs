@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use chassis::callers::{Caller, CallerKind};
 use contracts::Code;
-use contracts::event::Payload as _;
 use contracts::events::access::ContentOpened;
 use contracts::grpc::ledger as wire;
 use kernel::Actor;
@@ -15,7 +14,7 @@ use wire::content::Outcome;
 use super::Api;
 use crate::error::Refused;
 use crate::event::StoredEvent;
-use crate::request::{ACCESS, Expected, NewEvent, Origin, Request, StreamAppend};
+use crate::request::{Request, StreamAppend};
 use crate::telemetry;
 use crate::vault::Opened;
 
@@ -103,36 +102,11 @@ impl Api {
                 purpose: Code::lossy(purpose),
                 positions,
             };
-            let data =
-                serde_json::to_vec(&fact).map_err(|_| Status::internal("the opening cannot be recorded"))?;
-            let event = NewEvent {
-                name: format!("{ACCESS}.{}", ContentOpened::NAME.trim_end_matches(".v1")),
-                revision: 1,
-                occurred_at: now,
-                actor: reader.actor.as_str().to_owned(),
-                data: data.into(),
-                sealed: None,
-            };
-            let category = ACCESS.to_owned();
-            streams.push(StreamAppend {
-                category,
-                id: case,
-                case: Some(case),
-                expected: Expected::Any,
-                events: vec![event],
-            });
+            let actor = reader.actor.as_str();
+            streams.push(StreamAppend::fact(&fact, case, Some(case), actor, now)?);
         }
         // Each opening is a fact of its own, also when the caller asks again for want of an answer.
-        let request = Request {
-            id: Uuid::new_v4(),
-            origin: Origin::Reaction,
-            streams,
-            unless: Vec::new(),
-            express: true,
-            correlation: String::new(),
-            causation: None,
-            traceparent,
-        };
+        let request = Request::ours(Uuid::new_v4(), streams, traceparent);
         Ok(self.writer.append(request).await?.head)
     }
 }

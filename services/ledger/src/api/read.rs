@@ -272,16 +272,18 @@ impl Scan {
         Ok(events)
     }
 
-    /// What one statement looks at: all of it where an index leads to the events.
+    /// What one statement looks at: all of it where an index leads to the events; where every event is wanted, as many positions as
+    /// events are read at once, since positions are dense.
     fn window(&self) -> RangeInclusive<u64> {
-        let indexed = match &self.what {
-            What::All(filter) => filter.case_id.is_some(),
-            What::Stream(_) => true,
+        let window = match &self.what {
+            What::Stream(_) => return self.low..=self.high,
+            What::All(filter) if filter.case_id.is_some() => return self.low..=self.high,
+            What::All(filter) if *filter == Filter::default() => self.chunk as u64,
+            What::All(_) => WINDOW,
         };
         match self.order {
-            _ if indexed => self.low..=self.high,
-            Order::Forwards => self.low..=self.high.min(self.low + WINDOW - 1),
-            Order::Backwards => self.low.max(self.high.saturating_sub(WINDOW - 1))..=self.high,
+            Order::Forwards => self.low..=self.high.min(self.low + window - 1),
+            Order::Backwards => self.low.max(self.high.saturating_sub(window - 1))..=self.high,
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use chassis::callers::Caller;
 use contracts::Code;
-use contracts::event::Payload as _;
 use contracts::events::access::ContentSearched;
 use contracts::grpc::ledger as wire;
 use tonic::Status;
@@ -11,7 +10,7 @@ use uuid::Uuid;
 use super::Api;
 use super::open::{Reader, purpose};
 use crate::error::Refused;
-use crate::request::{ACCESS, Expected, NewEvent, Origin, Request, StreamAppend};
+use crate::request::{Request, StreamAppend};
 use crate::store::tokens::Token;
 use crate::vault::terms::{self, Kind, Term};
 
@@ -95,33 +94,11 @@ impl Api {
     }
 
     async fn record_search(&self, fact: ContentSearched, traceparent: String) -> Result<u64, Status> {
-        let data =
-            serde_json::to_vec(&fact).map_err(|_| Status::internal("the search cannot be recorded"))?;
-        let event = NewEvent {
-            name: ContentSearched::TYPE.trim_end_matches(".v1").to_owned(),
-            revision: 1,
-            occurred_at: self.clock.now().0,
-            actor: fact.reader.as_str().to_owned(),
-            data: data.into(),
-            sealed: None,
-        };
-        let request = Request {
-            id: Uuid::new_v4(),
-            origin: Origin::Reaction,
-            streams: vec![StreamAppend {
-                category: ACCESS.to_owned(),
-                // One stream for each who searches.
-                id: Uuid::new_v5(&Uuid::NAMESPACE_OID, fact.reader.as_str().as_bytes()),
-                case: None,
-                expected: Expected::Any,
-                events: vec![event],
-            }],
-            unless: Vec::new(),
-            express: true,
-            correlation: String::new(),
-            causation: None,
-            traceparent,
-        };
+        let reader = fact.reader.as_str();
+        // One stream for each who searches.
+        let stream = Uuid::new_v5(&Uuid::NAMESPACE_OID, reader.as_bytes());
+        let said = StreamAppend::fact(&fact, stream, None, reader, self.clock.now().0)?;
+        let request = Request::ours(Uuid::new_v4(), vec![said], traceparent);
         Ok(self.writer.append(request).await?.head)
     }
 }

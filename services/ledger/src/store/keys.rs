@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use sqlx::QueryBuilder;
-use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::blob;
 use super::engine::{Conn, Engine, Pool, on};
+use super::writing::Writing;
 use crate::error::StoreError;
 use crate::vault::Fingerprint;
 
@@ -19,10 +19,8 @@ const PURGES: u32 = 20;
 
 /// Wrapped data keys.
 pub(crate) struct KeyStore {
-    engine: Engine,
     pub(super) pool: Pool,
-    /// For writing; opened anew after an error.
-    conn: Mutex<Option<Conn>>,
+    pub(super) writing: Writing,
 }
 
 impl KeyStore {
@@ -30,9 +28,8 @@ impl KeyStore {
         let engine = engine.keys();
         let pool = Pool::open(&engine).await?;
         Ok(Self {
-            engine,
             pool,
-            conn: Mutex::new(None),
+            writing: Writing::to(engine),
         })
     }
 
@@ -63,7 +60,7 @@ impl KeyStore {
         kek: Fingerprint,
         now: i64,
     ) -> Result<Vec<Uuid>, StoreError> {
-        self.write(async |conn| {
+        self.writing.with(async |conn| {
             let mut created = Vec::with_capacity(keys.len());
             on!(Conn: conn, conn, Db => {
                 sqlx::raw_sql("BEGIN").execute(&mut *conn).await?;
@@ -104,7 +101,7 @@ impl KeyStore {
         fresh: Vec<u8>,
         kek: Fingerprint,
     ) -> Result<(Vec<u8>, Fingerprint), StoreError> {
-        self.write(async |conn| {
+        self.writing.with(async |conn| {
             let (wrapped, kek): (Vec<u8>, Vec<u8>) = on!(Conn: conn, conn, Db => {
                 let mut query = QueryBuilder::<Db>::new("INSERT INTO ");
                 query.push(self.table("secrets")).push(" (name, wrapped, kek) VALUES (");
@@ -127,7 +124,7 @@ impl KeyStore {
         wrapped: Vec<u8>,
         kek: Fingerprint,
     ) -> Result<(), StoreError> {
-        self.write(async |conn| {
+        self.writing.with(async |conn| {
             on!(Conn: conn, conn, Db => {
                 let mut query = QueryBuilder::<Db>::new("INSERT INTO ");
                 query.push(self.table("secrets")).push(" (name, wrapped, kek) VALUES (").push_bind(name.to_owned());
@@ -152,7 +149,7 @@ impl KeyStore {
 
     /// Destroys the keys of these owners, for ever, and leaves the mark; nothing happens to one that is destroyed. True if there was one.
     pub(crate) async fn destroy(&self, owners: &[Uuid], now: i64) -> Result<bool, StoreError> {
-        self.write(async |conn| {
+        self.writing.with(async |conn| {
             let mut destroyed = 0;
             on!(Conn: conn, conn, Db => {
                 for owners in owners.chunks(CHUNK) {
@@ -175,59 +172,43 @@ impl KeyStore {
     /// `secure_delete`), PostgreSQL rewrites the table. What PostgreSQL's log and its archive still hold is under the
     /// key-encryption key and goes with it (`rotate-key`).
     pub(crate) async fn purge(&self) -> Result<(), StoreError> {
-        self.write(async |conn| match conn {
-            Conn::Sqlite(conn) => {
-                for _ in 0..PURGES {
-                    let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
-                        .fetch_one(&mut *conn)
-                        .await?;
-                    if busy == 0 {
-                        return Ok(());
+        self.writing
+            .with(async |conn| match conn {
+                Conn::Sqlite(conn) => {
+                    for _ in 0..PURGES {
+                        let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+                            .fetch_one(&mut *conn)
+                            .await?;
+                        if busy == 0 {
+                            return Ok(());
+                        }
+                        tokio::time::sleep(Duration::from_millis(20)).await;
                     }
-                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Err(StoreError::Unsafe(
+                        "readers keep the key store's log from being cut: try again".to_owned(),
+                    ))
                 }
-                Err(StoreError::Unsafe(
-                    "readers keep the key store's log from being cut: try again".to_owned(),
-                ))
-            }
-            Conn::Postgres(conn) => {
-                sqlx::raw_sql("SET statement_timeout = 0")
-                    .execute(&mut *conn)
-                    .await?;
-                sqlx::raw_sql("SELECT keys.purge()").execute(&mut *conn).await?;
-                sqlx::raw_sql("SET statement_timeout = '5s'")
-                    .execute(&mut *conn)
-                    .await?;
-                Ok(())
-            }
-        })
-        .await
+                Conn::Postgres(conn) => {
+                    sqlx::raw_sql("SET statement_timeout = 0")
+                        .execute(&mut *conn)
+                        .await?;
+                    sqlx::raw_sql("SELECT keys.purge()").execute(&mut *conn).await?;
+                    sqlx::raw_sql("SET statement_timeout = '5s'")
+                        .execute(&mut *conn)
+                        .await?;
+                    Ok(())
+                }
+            })
+            .await
     }
 
     pub(crate) async fn close(&self) {
         on!(Pool: &self.pool, pool, _Db => pool.close().await);
-        if let Some(conn) = self.conn.lock().await.take() {
-            conn.close().await;
-        }
-    }
-
-    pub(super) async fn write<T>(
-        &self,
-        work: impl AsyncFnOnce(&mut Conn) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let mut slot = self.conn.lock().await;
-        let mut conn = match slot.take() {
-            Some(conn) => conn,
-            None => Conn::open(&self.engine, true).await?,
-        };
-        // After an error the connection is dropped, and with it whatever transaction it was in.
-        let done = work(&mut conn).await?;
-        *slot = Some(conn);
-        Ok(done)
+        self.writing.close().await;
     }
 
     pub(super) fn table(&self, name: &str) -> String {
-        match self.engine {
+        match self.writing.engine {
             Engine::Sqlite(_) => name.to_owned(),
             Engine::Postgres(_) => format!("keys.{name}"),
         }

@@ -38,20 +38,21 @@ impl KeyStore {
 
     /// Says that everything wrapped before there were fingerprints is under this key.
     pub(crate) async fn adopt(&self, kek: Fingerprint) -> Result<(), StoreError> {
-        self.write(async |conn| {
-            on!(Conn: conn, conn, Db => {
-                sqlx::raw_sql("BEGIN").execute(&mut *conn).await?;
-                for table in ["data_keys", "secrets"] {
-                    let mut query = QueryBuilder::<Db>::new("UPDATE ");
-                    query.push(self.table(table)).push(" SET kek = ").push_bind(kek.0.to_vec());
-                    query.push(" WHERE kek = ").push_bind(Fingerprint::UNKNOWN.0.to_vec());
-                    query.build().execute(&mut *conn).await?;
-                }
-                sqlx::raw_sql("COMMIT").execute(&mut *conn).await?;
-            });
-            Ok(())
-        })
-        .await
+        self.writing
+            .with(async |conn| {
+                on!(Conn: conn, conn, Db => {
+                    sqlx::raw_sql("BEGIN").execute(&mut *conn).await?;
+                    for table in ["data_keys", "secrets"] {
+                        let mut query = QueryBuilder::<Db>::new("UPDATE ");
+                        query.push(self.table(table)).push(" SET kek = ").push_bind(kek.0.to_vec());
+                        query.push(" WHERE kek = ").push_bind(Fingerprint::UNKNOWN.0.to_vec());
+                        query.build().execute(&mut *conn).await?;
+                    }
+                    sqlx::raw_sql("COMMIT").execute(&mut *conn).await?;
+                });
+                Ok(())
+            })
+            .await
     }
 
     /// Begins a rotation.
@@ -62,20 +63,21 @@ impl KeyStore {
         ordered_by: &str,
         now: i64,
     ) -> Result<(), StoreError> {
-        self.write(async |conn| {
-            on!(Conn: conn, conn, Db => {
-                let mut query = QueryBuilder::<Db>::new("INSERT INTO ");
-                query.push(self.table("rotations"));
-                query.push(" (from_kek, to_kek, ordered_by, began_at, keys, recorded) VALUES (");
-                let mut list = query.separated(", ");
-                list.push_bind(from.0.to_vec()).push_bind(to.0.to_vec()).push_bind(ordered_by.to_owned());
-                list.push_bind(now).push_bind(0_i64).push_bind(0_i64);
-                query.push(")");
-                query.build().execute(&mut *conn).await?;
-            });
-            Ok(())
-        })
-        .await
+        self.writing
+            .with(async |conn| {
+                on!(Conn: conn, conn, Db => {
+                    let mut query = QueryBuilder::<Db>::new("INSERT INTO ");
+                    query.push(self.table("rotations"));
+                    query.push(" (from_kek, to_kek, ordered_by, began_at, keys, recorded) VALUES (");
+                    let mut list = query.separated(", ");
+                    list.push_bind(from.0.to_vec()).push_bind(to.0.to_vec()).push_bind(ordered_by.to_owned());
+                    list.push_bind(now).push_bind(0_i64).push_bind(0_i64);
+                    query.push(")");
+                    query.build().execute(&mut *conn).await?;
+                });
+                Ok(())
+            })
+            .await
     }
 
     /// The next keys after an owner's that another key than `to` wraps.
@@ -95,7 +97,7 @@ impl KeyStore {
 
     /// Puts rewrapped keys in the place of the old ones, all or none.
     pub(crate) async fn rewrap(&self, keys: &[Row], to: Fingerprint) -> Result<(), StoreError> {
-        self.write(async |conn| {
+        self.writing.with(async |conn| {
             on!(Conn: conn, conn, Db => {
                 sqlx::raw_sql("BEGIN").execute(&mut *conn).await?;
                 for (owner, wrapped) in keys {
@@ -132,7 +134,7 @@ impl KeyStore {
         to: Fingerprint,
         now: i64,
     ) -> Result<(), StoreError> {
-        self.write(async |conn| {
+        self.writing.with(async |conn| {
             on!(Conn: conn, conn, Db => {
                 sqlx::raw_sql("BEGIN").execute(&mut *conn).await?;
                 for (name, wrapped) in secrets {
@@ -175,7 +177,7 @@ impl KeyStore {
 
     /// An event tells of it now.
     pub(crate) async fn rotation_recorded(&self, began_at: i64) -> Result<(), StoreError> {
-        self.write(async |conn| {
+        self.writing.with(async |conn| {
             on!(Conn: conn, conn, Db => {
                 let mut query = QueryBuilder::<Db>::new("UPDATE ");
                 query.push(self.table("rotations")).push(" SET recorded = 1 WHERE began_at = ").push_bind(began_at);

@@ -2,10 +2,10 @@
 //! the key store, which the writer waits for.
 
 use sqlx::QueryBuilder;
-use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::engine::{Conn, Engine, Pool, on};
+use super::writing::Writing;
 use super::{blob, id, int, uint};
 use crate::error::StoreError;
 
@@ -24,9 +24,8 @@ pub(crate) struct TokenRow {
 
 /// The index.
 pub(crate) struct TokenStore {
-    engine: Engine,
     pool: Pool,
-    conn: Mutex<Option<Conn>>,
+    writing: Writing,
 }
 
 impl TokenStore {
@@ -34,8 +33,7 @@ impl TokenStore {
         let engine = engine.index();
         Ok(Self {
             pool: Pool::open(&engine).await?,
-            engine,
-            conn: Mutex::new(None),
+            writing: Writing::to(engine),
         })
     }
 
@@ -52,7 +50,7 @@ impl TokenStore {
     /// Empties the index if it was made under another secret, or of a history that went on where this one ends (a restored backup); true
     /// if it did.
     pub(crate) async fn begin(&self, secret: &[u8], head: u64) -> Result<bool, StoreError> {
-        self.write(async |conn| {
+        self.writing.with(async |conn| {
             on!(Conn: conn, conn, Db => {
                 sqlx::raw_sql("BEGIN").execute(&mut *conn).await?;
                 let mut query = QueryBuilder::<Db>::new("UPDATE ");
@@ -78,7 +76,7 @@ impl TokenStore {
         position: u64,
         living: impl Fn(&Uuid) -> bool,
     ) -> Result<(), StoreError> {
-        self.write(async |conn| {
+        self.writing.with(async |conn| {
             let rows: Vec<&TokenRow> = rows.iter().filter(|row| living(&row.owner)).collect();
             on!(Conn: conn, conn, Db => {
                 sqlx::raw_sql("BEGIN").execute(&mut *conn).await?;
@@ -103,63 +101,65 @@ impl TokenStore {
 
     /// Takes out everything of these owners.
     pub(crate) async fn forget(&self, owners: &[Uuid]) -> Result<(), StoreError> {
-        self.write(async |conn| {
-            on!(Conn: conn, conn, Db => {
-                sqlx::raw_sql("BEGIN").execute(&mut *conn).await?;
-                let mut forgotten = 0;
-                for owner in owners {
-                    let mut query = QueryBuilder::<Db>::new("DELETE FROM ");
-                    query.push(self.table("tokens")).push(" WHERE owner = ").push_bind(blob(*owner));
-                    forgotten += query.build().execute(&mut *conn).await?.rows_affected();
-                }
-                if forgotten > 0 {
-                    let mut query = QueryBuilder::<Db>::new("UPDATE ");
-                    query.push(self.table("progress")).push(" SET dirty = 1");
-                    query.build().execute(&mut *conn).await?;
-                }
-                sqlx::raw_sql("COMMIT").execute(&mut *conn).await?;
-                Ok(())
+        self.writing
+            .with(async |conn| {
+                on!(Conn: conn, conn, Db => {
+                    sqlx::raw_sql("BEGIN").execute(&mut *conn).await?;
+                    let mut forgotten = 0;
+                    for owner in owners {
+                        let mut query = QueryBuilder::<Db>::new("DELETE FROM ");
+                        query.push(self.table("tokens")).push(" WHERE owner = ").push_bind(blob(*owner));
+                        forgotten += query.build().execute(&mut *conn).await?.rows_affected();
+                    }
+                    if forgotten > 0 {
+                        let mut query = QueryBuilder::<Db>::new("UPDATE ");
+                        query.push(self.table("progress")).push(" SET dirty = 1");
+                        query.build().execute(&mut *conn).await?;
+                    }
+                    sqlx::raw_sql("COMMIT").execute(&mut *conn).await?;
+                    Ok(())
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Rewrites the index when something was taken out of it, so that no free page or dead row holds it any more. Takes seconds for each
     /// gigabyte; nobody but the indexer waits for it.
     pub(crate) async fn purge(&self) -> Result<(), StoreError> {
-        self.write(async |conn| {
-            let dirty: i64 = on!(Conn: conn, conn, Db => {
-                let mut query = QueryBuilder::<Db>::new("SELECT dirty FROM ");
-                query.push(self.table("progress"));
-                query.build_query_scalar().fetch_one(&mut *conn).await?
-            });
-            if dirty == 0 {
-                return Ok(());
-            }
-            match conn {
-                Conn::Sqlite(conn) => {
-                    sqlx::raw_sql("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
-                        .execute(&mut *conn)
-                        .await?;
+        self.writing
+            .with(async |conn| {
+                let dirty: i64 = on!(Conn: conn, conn, Db => {
+                    let mut query = QueryBuilder::<Db>::new("SELECT dirty FROM ");
+                    query.push(self.table("progress"));
+                    query.build_query_scalar().fetch_one(&mut *conn).await?
+                });
+                if dirty == 0 {
+                    return Ok(());
                 }
-                Conn::Postgres(conn) => {
-                    sqlx::raw_sql("SET statement_timeout = 0")
-                        .execute(&mut *conn)
-                        .await?;
-                    sqlx::raw_sql("SELECT blind.purge()").execute(&mut *conn).await?;
-                    sqlx::raw_sql("SET statement_timeout = '5s'")
-                        .execute(&mut *conn)
-                        .await?;
+                match conn {
+                    Conn::Sqlite(conn) => {
+                        sqlx::raw_sql("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+                            .execute(&mut *conn)
+                            .await?;
+                    }
+                    Conn::Postgres(conn) => {
+                        sqlx::raw_sql("SET statement_timeout = 0")
+                            .execute(&mut *conn)
+                            .await?;
+                        sqlx::raw_sql("SELECT blind.purge()").execute(&mut *conn).await?;
+                        sqlx::raw_sql("SET statement_timeout = '5s'")
+                            .execute(&mut *conn)
+                            .await?;
+                    }
                 }
-            }
-            on!(Conn: conn, conn, Db => {
-                let mut query = QueryBuilder::<Db>::new("UPDATE ");
-                query.push(self.table("progress")).push(" SET dirty = 0");
-                query.build().execute(&mut *conn).await?;
-                Ok(())
+                on!(Conn: conn, conn, Db => {
+                    let mut query = QueryBuilder::<Db>::new("UPDATE ");
+                    query.push(self.table("progress")).push(" SET dirty = 0");
+                    query.build().execute(&mut *conn).await?;
+                    Ok(())
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Owners that have all these (different) tokens, by their newest match before a position, newest first.
@@ -204,28 +204,11 @@ impl TokenStore {
 
     pub(crate) async fn close(&self) {
         on!(Pool: &self.pool, pool, _Db => pool.close().await);
-        if let Some(conn) = self.conn.lock().await.take() {
-            conn.close().await;
-        }
-    }
-
-    async fn write<T>(
-        &self,
-        work: impl AsyncFnOnce(&mut Conn) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let mut slot = self.conn.lock().await;
-        let mut conn = match slot.take() {
-            Some(conn) => conn,
-            None => Conn::open(&self.engine, true).await?,
-        };
-        // After an error the connection is dropped, and with it whatever transaction it was in.
-        let done = work(&mut conn).await?;
-        *slot = Some(conn);
-        Ok(done)
+        self.writing.close().await;
     }
 
     fn table(&self, name: &str) -> String {
-        match self.engine {
+        match self.writing.engine {
             Engine::Sqlite(_) => name.to_owned(),
             Engine::Postgres(_) => format!("blind.{name}"),
         }

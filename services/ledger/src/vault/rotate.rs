@@ -6,7 +6,6 @@
 use std::path::Path;
 
 use contracts::Code;
-use contracts::event::Payload as _;
 use contracts::events::access::KeyRotated;
 use kernel::{Clock, Instant};
 use uuid::Uuid;
@@ -15,7 +14,7 @@ use zeroize::Zeroizing;
 use super::kek::{Fingerprint, Kek};
 use super::{DIGEST, INDEX, randomness};
 use crate::error::StoreError;
-use crate::request::{ACCESS, Expected, NewEvent, Origin, Request, StreamAppend};
+use crate::request::{Request, StreamAppend};
 use crate::store::keys::KeyStore;
 use crate::store::rotations::Finished;
 use crate::store::session::Session;
@@ -194,29 +193,6 @@ pub(super) fn event(rotation: &Finished) -> Result<Request, StoreError> {
         ordered_by: Code::lossy(&rotation.ordered_by),
         keys: rotation.keys,
     };
-    let data = serde_json::to_vec(&fact).map_err(|_| StoreError::Damaged("a rotation cannot be told"))?;
-    let event = NewEvent {
-        name: KeyRotated::TYPE.trim_end_matches(".v1").to_owned(),
-        revision: 1,
-        occurred_at: rotation.at,
-        actor: "service:ledger".to_owned(),
-        data: data.into(),
-        sealed: None,
-    };
-    Ok(Request {
-        id: of("rotation"),
-        origin: Origin::Reaction,
-        streams: vec![StreamAppend {
-            category: ACCESS.to_owned(),
-            id: of("key"),
-            case: None,
-            expected: Expected::Any,
-            events: vec![event],
-        }],
-        unless: Vec::new(),
-        express: false,
-        correlation: String::new(),
-        causation: None,
-        traceparent: String::new(),
-    })
+    let told = StreamAppend::fact(&fact, of("key"), None, "service:ledger", rotation.at)?;
+    Ok(Request::ours(of("rotation"), vec![told], String::new()))
 }

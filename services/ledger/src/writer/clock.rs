@@ -1,6 +1,5 @@
 //! The writer's care for its clock: whether it may begin by it, the operator's word as an event, the comparison with the database's.
 
-use contracts::Payload as _;
 use contracts::events::ledger::ClockAccepted;
 use kernel::Instant;
 use uuid::Uuid;
@@ -8,7 +7,7 @@ use uuid::Uuid;
 use super::time::at_start;
 use super::{Work, Writer};
 use crate::error::StoreError;
-use crate::request::{Expected, LEDGER, NewEvent, Origin, Request, StreamAppend};
+use crate::request::{Request, StreamAppend};
 use crate::store::session::Session;
 use crate::telemetry;
 
@@ -76,29 +75,6 @@ fn accepted(who: &str, wall: i64, last: i64) -> Result<Request, StoreError> {
         wall_at: Instant(wall),
         last_recorded_at: Instant(last),
     };
-    let data = serde_json::to_vec(&fact).map_err(|_| StoreError::Damaged("a fact of ours is no JSON"))?;
-    let event = NewEvent {
-        name: format!("{LEDGER}.{}", ClockAccepted::NAME.trim_end_matches(".v1")),
-        revision: 1,
-        occurred_at: wall,
-        actor: who.to_owned(),
-        data: data.into(),
-        sealed: None,
-    };
-    Ok(Request {
-        id: Uuid::new_v4(),
-        origin: Origin::Reaction,
-        streams: vec![StreamAppend {
-            category: LEDGER.to_owned(),
-            id: Uuid::nil(),
-            case: None,
-            expected: Expected::Any,
-            events: vec![event],
-        }],
-        unless: Vec::new(),
-        express: true,
-        correlation: String::new(),
-        causation: None,
-        traceparent: String::new(),
-    })
+    let said = StreamAppend::fact(&fact, Uuid::nil(), None, who, wall)?;
+    Ok(Request::ours(Uuid::new_v4(), vec![said], String::new()))
 }

@@ -1,14 +1,14 @@
 //! What a ledger must do, through gRPC, on both engines: each scenario runs on SQLite and on PostgreSQL.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "scenarios are test code in functions of their own; measurements print"
+    reason = "scenarios are test code in functions of their own"
 )]
 
 mod append;
 mod clock;
 mod contract;
 mod disk;
+mod folding;
 mod lease;
 mod moved;
 mod open;
@@ -16,7 +16,6 @@ mod range;
 mod read;
 mod reader;
 mod schema;
-mod throughput;
 mod vault;
 mod world;
 
