@@ -42,6 +42,9 @@ async function visitor({ size = desk, dark = false } = {}) {
   const context = await browser.newContext({ viewport: size, colorScheme: dark ? "dark" : "light", locale: "vi-VN" });
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
+  // The console says which rule was broken, this says by whom.
+  await page.addInitScript(() => document.addEventListener("securitypolicyviolation", (violation) =>
+    console.error(`against ${violation.effectiveDirective}: ${violation.sourceFile}:${violation.lineNumber} in ${violation.target?.outerHTML?.slice(0, 200)}`)));
   page.on("pageerror", (error) => complaints.push(`${page.url()}: ${error.message}`));
   page.on("console", (message) => {
     if (message.type() !== "error") return;
@@ -64,7 +67,8 @@ async function signIn(page, role) {
   await page.waitForURL(/\/cases$/);
 }
 
-const shot = (page, name) => page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
+// The caret stays: hiding it means styling fields, which htmx then copies into the fields it swaps in, against the page's policy.
+const shot = (page, name) => page.screenshot({ path: join(shots, `${name}.png`), fullPage: true, caret: "initial" });
 
 // Nothing may be wider than the screen.
 async function fits(page) {

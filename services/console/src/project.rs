@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use chassis::consumer::{Projection, ProjectionError};
@@ -15,12 +16,18 @@ use crate::store::{DirectoryChange, Store};
 
 /// Tells open pages which cases changed, after the commit.
 #[derive(Clone, Debug)]
-pub struct Live(broadcast::Sender<Arc<[CaseId]>>);
+pub struct Live {
+    changes: broadcast::Sender<Arc<[CaseId]>>,
+    told: Arc<AtomicU64>,
+}
 
 impl Default for Live {
     fn default() -> Self {
-        // A page that falls behind by so many batches is simply told that something changed.
-        Self(broadcast::channel(64).0)
+        Self {
+            // A page that falls behind by so many batches is simply told that something changed.
+            changes: broadcast::channel(64).0,
+            told: Arc::default(),
+        }
     }
 }
 
@@ -28,12 +35,20 @@ impl Live {
     /// What changes from now on.
     #[must_use]
     pub fn listen(&self) -> broadcast::Receiver<Arc<[CaseId]>> {
-        self.0.subscribe()
+        self.changes.subscribe()
     }
 
-    fn changed(&self, cases: Arc<[CaseId]>) {
+    /// The last event whose change was told, 0 before the first one. Whoever reads the rows after asking shows all of it; whoever
+    /// asks after [`Live::listen`] learns whether something changed before they listened.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position(self.told.load(Ordering::Acquire))
+    }
+
+    fn changed(&self, cases: Arc<[CaseId]>, position: Position) {
+        self.told.store(position.0, Ordering::Release);
         // Nobody listening is no error.
-        let _ = self.0.send(cases);
+        let _ = self.changes.send(cases);
     }
 }
 
@@ -94,7 +109,7 @@ impl Projection for Cases {
             .apply(&rows, &directory, first.position, last.position)
             .await
             .map_err(ProjectionError::database)?;
-        self.live.changed(touched.into());
+        self.live.changed(touched.into(), last.position);
         Ok(())
     }
 

@@ -3,6 +3,8 @@
 #[path = "pages/house.rs"]
 mod house;
 
+use std::time::Duration;
+
 use console::Role;
 use house::{House, PASSWORD};
 use kernel::taxonomy::Kind;
@@ -368,4 +370,45 @@ async fn the_directory_is_changed_by_an_administrator_only_and_the_same_request_
         list.entries.is_empty() && list.position >= revoked.position,
         "{list:?}"
     );
+}
+
+#[tokio::test]
+async fn what_changes_between_a_page_and_its_live_connection_is_told_at_once_and_nothing_else_is() {
+    let house = House::open().await.unwrap();
+    let (case, code, received) = house.report("a", "Ngập ở hẻm 5").await.unwrap();
+    let mut browser = house.signed(Role::Operator).await.unwrap();
+    let before = browser
+        .get(&format!("/cases/{code}?at={received}"))
+        .await
+        .unwrap();
+    let live = connection(&before.body);
+    let quiet = browser
+        .told(&live_after(case, received), Duration::from_millis(600))
+        .await
+        .unwrap();
+    assert_eq!(quiet, None, "nothing happened since");
+
+    let sorted = house.sort(case, Kind::Reflection, 2).await.unwrap();
+    let page = browser.get(&format!("/cases/{code}?at={sorted}")).await.unwrap();
+    assert_eq!(page.status, 200);
+    let told = browser.told(&live, Duration::from_secs(20)).await.unwrap();
+    assert!(
+        told.is_some_and(|t| t.contains("changed")),
+        "the page of before is told by {live}"
+    );
+}
+
+fn live_after(case: kernel::CaseId, position: kernel::Position) -> String {
+    format!("/live?case={case}&after={position}")
+}
+
+/// Where an open page asks to be told of changes.
+fn connection(body: &str) -> String {
+    let at = body
+        .split("sse-connect=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    at.expect("the page listens")
+        .replace("&amp;", "&")
+        .replace("&#38;", "&")
 }

@@ -10,6 +10,7 @@ use axum::http::{StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::{Form, RequestExt};
+use kernel::Position;
 use tracing::Instrument;
 
 use super::App;
@@ -39,6 +40,8 @@ pub(super) struct Visitor {
     pub(super) token: String,
     /// This address with the other language.
     pub(super) switch: String,
+    /// How far the cases were when the request came: its page shows at least that.
+    pub(super) seen: Position,
 }
 
 #[derive(askama::Template)]
@@ -78,6 +81,7 @@ pub(super) async fn visit(State(app): State<Arc<App>>, mut request: Request, nex
         csrf,
         token,
         switch: switch(request.uri(), lang),
+        seen: app.live.position(),
     };
     request.extensions_mut().insert(visitor.clone());
     let mut response = match failed {

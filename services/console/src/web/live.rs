@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::extract::{Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
-use kernel::CaseId;
+use kernel::{CaseId, Position};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
@@ -19,14 +19,18 @@ use super::guard::Signed;
 /// How often one page is told at most: a flood of reports makes no flood of requests.
 const PACE: Duration = Duration::from_millis(700);
 
-/// `GET /live`, of all cases or with `?case=` of one.
+/// `GET /live`, of all cases or with `?case=` of one. `?after=` is the position up to which the page shows everything: what changed
+/// between the page and this request, or while the connection was cut, is told at once.
 pub(super) async fn events(
     State(app): State<Arc<App>>,
     _signed: Signed,
     Query(query): Query<HashMap<String, String>>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let changes = app.live.listen();
+    let after = query.get("after").and_then(|p| p.parse().ok()).map(Position);
     let listening = Listening {
-        changes: app.live.listen(),
+        changes,
+        behind: after.is_some_and(|after| app.live.position() > after),
         only: query.get("case").and_then(|c| c.parse().ok()),
         shutdown: app.shutdown.clone(),
         rested: true,
@@ -42,6 +46,8 @@ pub(super) async fn events(
 
 struct Listening {
     changes: Receiver<Arc<[CaseId]>>,
+    /// Whether something changed before it listened.
+    behind: bool,
     only: Option<CaseId>,
     shutdown: CancellationToken,
     rested: bool,
@@ -50,7 +56,7 @@ struct Listening {
 impl Listening {
     /// Waits for the next change worth telling; `false` when the console stops.
     async fn change(&mut self) -> bool {
-        let mut pending = false;
+        let mut pending = std::mem::take(&mut self.behind);
         if !self.rested {
             tokio::select! {
                 () = self.shutdown.cancelled() => return false,

@@ -1,6 +1,7 @@
 //! What every page has around it, and how a page becomes an answer.
 
 use axum::response::Html;
+use kernel::Position;
 
 use super::assets;
 use super::guard::{Signed, Visitor};
@@ -18,6 +19,8 @@ pub(super) struct Page {
     pub(super) here: &'static str,
     /// This page in the other language.
     pub(super) switch: String,
+    /// Everything up to here is on the page; an open page asks to be told of what is after it.
+    pub(super) seen: Position,
     csrf: String,
 }
 
@@ -29,6 +32,7 @@ impl Page {
             person: visitor.session.clone(),
             here,
             switch: visitor.switch.clone(),
+            seen: visitor.seen,
             csrf: visitor.csrf.clone(),
         }
     }

@@ -1,6 +1,7 @@
 //! A console on a real ledger and broker, a browser without scripts, and cases told event by event as the services would tell them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Context;
 use chassis::config::Secret;
@@ -254,6 +255,22 @@ impl Browser {
     pub(crate) async fn post_bare(&mut self, path: &str, fields: &[(&str, &str)]) -> anyhow::Result<Answer> {
         let request = self.client.post(format!("{}{path}", self.url)).form(&fields);
         self.send(request).await
+    }
+
+    /// Opens an event stream and waits for the first thing it tells, keep-alives apart; `None` when it tells nothing for `patience`.
+    pub(crate) async fn told(&mut self, path: &str, patience: Duration) -> anyhow::Result<Option<String>> {
+        let cookies: Vec<String> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let request = self.client.get(format!("{}{path}", self.url));
+        let mut stream = request.header("cookie", cookies.join("; ")).send().await?;
+        let first = async {
+            while let Some(chunk) = stream.chunk().await? {
+                if chunk.starts_with(b"event:") {
+                    return Ok(Some(String::from_utf8(chunk.to_vec())?));
+                }
+            }
+            anyhow::Ok(None)
+        };
+        tokio::time::timeout(patience, first).await.unwrap_or(Ok(None))
     }
 
     pub(crate) async fn sign_in(&mut self, login: &str, password: &str) -> anyhow::Result<Answer> {
