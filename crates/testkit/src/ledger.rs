@@ -233,6 +233,15 @@ impl TestLedger {
         Ok(())
     }
 
+    /// The same with another way to the broker.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn restart_through(&mut self, nats_url: &str) -> anyhow::Result<()> {
+        nats_url.clone_into(&mut self.config.broker.nats_url);
+        self.restart().await
+    }
+
     /// Waits until the relay has put everything on record into the stream; gives the head.
     ///
     /// # Errors

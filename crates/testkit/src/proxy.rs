@@ -1,4 +1,5 @@
-//! A proxy in front of a server that loses chosen answers: PostgreSQL's to COMMIT, JetStream's acknowledgements.
+//! A proxy in front of a server that loses chosen answers (PostgreSQL's to COMMIT, JetStream's acknowledgements), and whole connections
+//! when it is told to.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::chance::Chance;
@@ -37,6 +39,8 @@ struct Shared {
     chance: Mutex<Chance>,
     seen: AtomicU64,
     lost: AtomicU64,
+    /// How often all connections were cut.
+    cuts: watch::Sender<u64>,
 }
 
 impl Shared {
@@ -69,6 +73,7 @@ impl Proxy {
             chance: Mutex::new(Chance::seeded()),
             seen: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            cuts: watch::Sender::new(0),
         });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self {
@@ -87,6 +92,11 @@ impl Proxy {
     /// From now on one in `n` answers is lost; 0: none.
     pub fn lose_one_in(&self, n: u64) {
         self.shared.one_in.store(n, Ordering::SeqCst);
+    }
+
+    /// Ends every connection there is; new ones are taken.
+    pub fn cut(&self) {
+        self.shared.cuts.send_modify(|cuts| *cuts += 1);
     }
 
     /// How many answers were lost.
@@ -113,10 +123,17 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
+        let mut cuts = shared.cuts.subscribe();
         connections.spawn(async move {
-            // An end on either side ends both: that is what a connection is.
-            if let Ok(server) = TcpStream::connect(shared.upstream).await {
-                let _ = connection(client, server, &shared).await;
+            let both_ways = async {
+                // An end on either side ends both: that is what a connection is.
+                if let Ok(server) = TcpStream::connect(shared.upstream).await {
+                    let _ = connection(client, server, &shared).await;
+                }
+            };
+            tokio::select! {
+                () = both_ways => {}
+                _ = cuts.changed() => {}
             }
         });
     }

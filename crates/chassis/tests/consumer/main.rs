@@ -1,4 +1,4 @@
-//! The consumer loop against a real nats-server and a real ledger: order, failures, recovery, projections.
+//! The consumer loop against a real nats-server and a real ledger: order, failures, recovery, projections, the seam to a trimmed stream.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -6,4 +6,5 @@ mod failures;
 mod order;
 mod projector;
 mod recovery;
+mod seam;
 mod world;
