@@ -8,3 +8,4 @@ pub mod process;
 pub mod proxy;
 pub mod record;
 pub mod softhsm;
+pub mod tlog;

@@ -178,11 +178,16 @@ impl TileStore {
     pub fn write(&self, tiles: &[(Tile, Vec<u8>)]) -> Result<(), TileError> {
         // What is there already stays: after a crash, and where only some were lost.
         let there = |path: &str, bytes: &[u8]| self.read(path).is_ok_and(|found| found == bytes);
-        let files: Vec<(String, &[u8])> = tiles
+        let (found, files): (Vec<_>, Vec<_>) = tiles
             .iter()
             .map(|(tile, bytes)| (tile.path(), bytes.as_slice()))
-            .filter(|(path, bytes)| !there(path, bytes))
+            .partition(|(path, bytes)| there(path, bytes));
+        // But its name may never have come to the disk: somebody died, or failed, before the folder was synchronised.
+        let folders: BTreeSet<PathBuf> = found
+            .iter()
+            .filter_map(|(path, _)| Some(self.root.join(path).parent()?.to_owned()))
             .collect();
+        self.synchronise(folders)?;
         self.write_files(&files)?;
         for (tile, _) in tiles.iter().filter(|(tile, _)| tile.is_full()) {
             let partial = format!("{}.p", tile.path());
@@ -218,6 +223,10 @@ impl TileStore {
             failpoint::hit(EACH_OPERATION);
             std::fs::rename(new(&target), &target).map_err(|source| self.failed(path, source))?;
         }
+        self.synchronise(folders)
+    }
+
+    fn synchronise(&self, folders: BTreeSet<PathBuf>) -> Result<(), TileError> {
         for folder in folders {
             failpoint::hit(EACH_OPERATION);
             File::open(&folder)

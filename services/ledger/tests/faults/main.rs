@@ -16,4 +16,5 @@ mod outsider;
 mod relays;
 mod storm;
 mod syscalls;
+mod tiles;
 mod world;

@@ -10,9 +10,19 @@ use testkit::chance::Chance;
 use crate::world::{CALL, PATIENCE, Site, any_append, append_surely, may_be_sent_again, program};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+pub(crate) enum Fault {
     Eio,
     Kill,
+}
+
+impl Fault {
+    /// As strace injects it.
+    pub(crate) fn injected(self) -> &'static str {
+        match self {
+            Self::Eio => "error=EIO",
+            Self::Kill => "signal=KILL",
+        }
+    }
 }
 
 /// What SQLite and the writers of files do to a disk.
@@ -32,7 +42,7 @@ const CALLS: [&str; 12] = [
 ];
 
 /// Whether strace is there and may trace; says so when not.
-fn can_inject() -> bool {
+pub(crate) fn can_inject() -> bool {
     let tried = Command::new("strace")
         .args(["-f", "-D", "-o", "/dev/null", "true"])
         .stdout(Stdio::null())
@@ -61,10 +71,7 @@ async fn survives(new: bool, call: &str, fault: Fault, n: u64) -> bool {
     }
     let before = acknowledged.len();
     let trace = site.file("trace");
-    let how = match fault {
-        Fault::Eio => "error=EIO",
-        Fault::Kill => "signal=KILL",
-    };
+    let how = fault.injected();
     let mut command = Command::new("strace");
     // -D: strace is the grandchild, and the process that we kill is the ledger.
     command.args(["-f", "-D", "-qqq", "-e", &format!("trace={call}")]);
@@ -120,7 +127,7 @@ fn tracer(traced: u32) -> i32 {
 }
 
 /// Ends the strace that traces a process of ours (it does not listen to SIGTERM), and waits until it has let go.
-async fn end_tracer(traced: u32) {
+pub(crate) async fn end_tracer(traced: u32) {
     let strace = tracer(traced);
     assert_ne!(strace, 0, "strace is not there");
     nix::sys::signal::kill(
@@ -139,7 +146,7 @@ async fn end_tracer(traced: u32) {
 }
 
 /// How often the thread that made most of them made the call: strace counts each thread for itself.
-fn most_of_one_thread(trace: &str, call: &str) -> u64 {
+pub(crate) fn most_of_one_thread(trace: &str, call: &str) -> u64 {
     let mut counts: HashMap<&str, u64> = HashMap::new();
     for line in trace.lines() {
         if let Some((thread, what)) = line.split_once(' ')

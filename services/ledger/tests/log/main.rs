@@ -7,15 +7,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use contracts::grpc::ledger as wire;
 use ledger::log::note::{Role, SigningKey};
 use ledger::log::policy::Policy;
 use ledger::log::proof::ProofFile;
 use ledger::log::store::TileStore;
-use ledger::log::tile::{Kind, Tile, entries};
+use ledger::log::tile::{Kind, Tile};
 use metamorphic_log as foreign;
+use testkit::tlog::Tlog;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -89,39 +88,10 @@ fn vkey(world: &World) -> String {
     text.trim().to_owned()
 }
 
-/// The whole log as a verifier reads it that knows the specifications and nothing of ours: checkpoint, then every entry against the root.
+/// What a verifier says of the whole log that knows the specifications and nothing of ours.
 fn foreign_verdict(store: &TileStore, vkey: &str) -> Result<u64, String> {
-    let note =
-        String::from_utf8(store.read("checkpoint").map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
-    let note = foreign::note::SignedNote::parse(&note).map_err(|e| e.to_string())?;
-    let key = foreign::note::VerifierKey::parse(vkey).map_err(|e| e.to_string())?;
-    note.verify(&[key]).map_err(|e| e.to_string())?;
-    let mut lines = note.text().lines().skip(1);
-    let size: u64 = lines.next().and_then(|it| it.parse().ok()).ok_or("no size")?;
-    let root = BASE64
-        .decode(lines.next().ok_or("no root")?)
-        .map_err(|e| e.to_string())?;
-    let mut tree = foreign::merkle::MerkleTree::new();
-    for tile in foreign::tile::tiles_for_size(size)
-        .iter()
-        .filter(|tile| tile.level() == 0)
-    {
-        let hashes = store.read(&tile.path()).map_err(|e| e.to_string())?;
-        let hashes = tile.hashes(&hashes).map_err(|e| e.to_string())?;
-        let bundle = store.read(&tile.entries_path()).map_err(|e| e.to_string())?;
-        let entries = entries(&bundle, tile.width()).ok_or("a bundle of another length")?;
-        for (entry, hash) in entries.into_iter().zip(hashes) {
-            let index = tree.push(entry);
-            if tree.leaf_hash(index) != Some(hash) {
-                return Err(format!("entry and tile differ at {index}"));
-            }
-        }
-    }
-    if tree.root()[..] == root[..] {
-        Ok(tree.size())
-    } else {
-        Err("the entries do not lead to the signed root".to_owned())
-    }
+    let log = Tlog::read(&store.path(""), vkey).map_err(|e| format!("{e:#}"))?;
+    Ok(log.size)
 }
 
 #[tokio::test(flavor = "multi_thread")]
