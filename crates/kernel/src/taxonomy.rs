@@ -1,4 +1,5 @@
-//! The words every service shares about a report: field, topic, kind, urgency, level, channel, office, destination. Codes are
+//! The words every service shares about a report: field, topic, kind, urgency, level, channel, office, destination, and on
+//! which ground it is erased. Codes are
 //! stable, lower snake case (the labelling guide of the project); what people see stands beside the code in both languages.
 
 use std::fmt;
@@ -128,6 +129,18 @@ codes!(
         Review = "review", "Chờ người xét", "Review by a person";
         Police = "police", "Công an", "Police";
         None = "none", "Không chuyển", "Nowhere";
+    }
+);
+
+codes!(
+    /// On which legal ground what a person said is erased (Law 91/2025/QH15 on personal data, Decree 356/2025).
+    ErasureBasis, "basis" {
+        SubjectRequest = "subject_request", "theo yêu cầu của chủ thể dữ liệu", "the person asked for it";
+        ConsentWithdrawn = "consent_withdrawn", "rút lại sự đồng ý", "consent was withdrawn";
+        PurposeFulfilled = "purpose_fulfilled", "đã hoàn thành mục đích xử lý", "its purpose is fulfilled";
+        RetentionExpired = "retention_expired", "hết thời hạn lưu trữ", "its term of keeping is over";
+        UnlawfulProcessing = "unlawful_processing", "xử lý trái quy định", "it was processed unlawfully";
+        CourtOrder = "court_order", "theo quyết định của cơ quan có thẩm quyền", "a competent authority ordered it";
     }
 );
 

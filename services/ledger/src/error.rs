@@ -1,6 +1,8 @@
 //! Why a request is refused, and the one table from a refusal to its gRPC code. Refusals hold nothing personal: no text
 //! of an event ever stands in one.
 
+use std::borrow::Cow;
+
 use contracts::grpc::ledger as wire;
 use prost::Message as _;
 use tonic::{Code, Status};
@@ -65,7 +67,7 @@ pub enum Refused {
         /// Which field.
         field: String,
         /// What it must be.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// The law keeps what was to be erased.
     #[error("the law keeps this content ({duty}): {}", kept(duty))]
@@ -101,10 +103,10 @@ fn kept(duty: &str) -> &'static str {
 
 impl Refused {
     /// A field is malformed. `why` says what it must be and never repeats what came.
-    pub fn invalid(field: impl Into<String>, why: &'static str) -> Self {
+    pub fn invalid(field: impl Into<String>, why: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid {
             field: field.into(),
-            why,
+            why: why.into(),
         }
     }
 

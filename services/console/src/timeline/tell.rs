@@ -1,7 +1,7 @@
 //! The words for each event type, in both languages; every type of the catalogue that a case can have is here.
 
 use contracts::{Code, Payload, Recorded};
-use kernel::taxonomy::{Destination, Office};
+use kernel::taxonomy::{Destination, ErasureBasis, Office};
 
 use super::{
     List, Told, Tone, access, classification, feedback, message, obligation, report, routing, say, when,
@@ -460,19 +460,12 @@ fn of_message(event: &Recorded, told: &Told<'_>) -> Option<Sentence> {
 
 /// The legal basis of an erasure in words.
 fn basis(code: &contracts::Code, l: Lang) -> String {
-    let words = match code.as_str() {
-        "subject_request" => l.t("theo yêu cầu của chủ thể dữ liệu", "the person asked for it"),
-        "consent_withdrawn" => l.t("rút lại sự đồng ý", "consent was withdrawn"),
-        "purpose_fulfilled" => l.t("đã hoàn thành mục đích xử lý", "its purpose is fulfilled"),
-        "retention_expired" => l.t("hết thời hạn lưu trữ", "its term of keeping is over"),
-        "unlawful_processing" => l.t("xử lý trái quy định", "it was processed unlawfully"),
-        "court_order" => l.t(
-            "theo quyết định của cơ quan có thẩm quyền",
-            "a competent authority ordered it",
-        ),
-        other => other,
-    };
-    words.to_owned()
+    // A basis that this version does not know is shown as it is.
+    let known = code.as_str().parse::<ErasureBasis>();
+    known.map_or_else(
+        |_| code.to_string(),
+        |basis| l.t(basis.vi(), basis.en()).to_owned(),
+    )
 }
 
 fn contracts_actor(code: &contracts::Code, told: &Told<'_>) -> String {

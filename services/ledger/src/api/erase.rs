@@ -8,12 +8,14 @@ use chassis::callers::Caller;
 use contracts::Code;
 use contracts::events::access::ContentErased;
 use contracts::grpc::ledger as wire;
+use kernel::UnknownWord;
+use kernel::taxonomy::ErasureBasis;
 use sha2::{Digest as _, Sha256};
 use tonic::Status;
 use uuid::Uuid;
 
 use super::Api;
-use crate::erasure::{Basis, DUTIES, Standing};
+use crate::erasure::{DUTIES, Standing, forbidden};
 use crate::error::Refused;
 use crate::event::Filter;
 use crate::request::{Guard, Origin, Request, StreamAppend, id};
@@ -30,10 +32,10 @@ impl Api {
         super::may(caller, "erase")?;
         let request_id = id("request_id", &request.request_id)?;
         let case = id("case_id", &request.case_id)?;
-        let basis: Basis = request
+        let basis: ErasureBasis = request
             .basis
             .parse()
-            .map_err(|_| Refused::invalid("basis", Basis::CODES))?;
+            .map_err(|unknown: UnknownWord| Refused::invalid("basis", unknown.to_string()))?;
         let ordered_by = Code::new(&*request.ordered_by)
             .ok()
             .filter(|code| !code.is_empty())
@@ -54,7 +56,7 @@ impl Api {
             });
         }
         let standing = self.standing(case).await?;
-        if let Some(duty) = basis.forbidden_by(&standing) {
+        if let Some(duty) = forbidden(basis, &standing) {
             return Err(Refused::MustBeKept { duty }.into());
         }
         unless.push(Guard {
@@ -96,7 +98,7 @@ impl Api {
         let (vault, now) = (std::sync::Arc::clone(&self.vault), self.clock.now().0);
         let forgotten = tokio::spawn(async move { vault.forget(&[case], now).await }).await;
         forgotten.map_err(|_| Status::internal("forgetting was interrupted"))?.map_err(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "a key could not be destroyed now");
+            tracing::error!(error = %chassis::telemetry::chain(&error), "a key could not be destroyed now");
             Status::unavailable(
                 "the erasure is on record and nothing opens any more, but its key is not destroyed yet: send the same request again",
             )

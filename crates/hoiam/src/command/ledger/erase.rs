@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use contracts::grpc::ledger::EraseContentRequest;
+use kernel::taxonomy::ErasureBasis;
 
 use crate::connect::System;
 use crate::output;
@@ -19,7 +20,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     case: String,
     /// The legal basis.
-    #[arg(long, value_parser = ["subject_request", "consent_withdrawn", "purpose_fulfilled", "retention_expired", "unlawful_processing", "court_order"])]
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(ErasureBasis::ALL.iter().map(|basis| basis.code())))]
     basis: String,
     /// Who ordered it, or the number of the order, as a code (letters, digits, `_.:/+@=-`).
     #[arg(long)]
