@@ -8,6 +8,7 @@ mod feed;
 mod gateway;
 mod init;
 mod ledger;
+mod moment;
 mod outbox;
 mod parked;
 mod person;

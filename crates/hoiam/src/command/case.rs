@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use chassis::clock::SystemClock;
-use chassis::ledger::LedgerClient;
+use chassis::ledger::{Filter, LedgerClient, Range};
 use console::lang::Lang;
 use console::timeline;
 use contracts::Recorded;
@@ -15,9 +15,11 @@ use contracts::events::report::{ReportReceived, ReportRefused};
 use contracts::events::routing::CaseRouted;
 use contracts::grpc::routing::ListUnitsRequest;
 use contracts::grpc::routing::routing_client::RoutingClient;
+use futures::TryStreamExt;
 use kernel::{CaseId, Clock, Instant};
 use serde_json::json;
 
+use super::moment::Moment;
 use crate::connect::System;
 use crate::output;
 
@@ -27,10 +29,14 @@ const QUIET: i64 = Instant::SECOND / 2;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  hoiam case HA-7K3MX-9QP4T-5\n  hoiam case HA-7K3MX-9QP4T-5 --lang en")]
+#[command(
+    after_help = "Example:\n  hoiam case HA-7K3MX-9QP4T-5\n  hoiam case HA-7K3MX-9QP4T-5 --lang en\n  hoiam case HA-7K3MX-9QP4T-5 --as-of 2026-11-24T17:00"
+)]
 pub(crate) struct Arguments {
     /// Its tracking code or id.
     case: String,
+    #[command(flatten)]
+    moment: Moment,
     /// vi or en.
     #[arg(long, default_value = "vi")]
     lang: String,
@@ -44,10 +50,15 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
     let system = System::of(data)?;
     let ledger = system.ledger().await?;
     let case = system.case(&ledger, &arguments.case).await?;
-    let events = at_rest(&ledger, case).await?;
+    let events = if arguments.moment.is_now() {
+        at_rest(&ledger, case).await?
+    } else {
+        by_then(&ledger, case, &arguments.moment).await?
+    };
     if events.is_empty() {
+        let when = if arguments.moment.is_now() { "" } else { " by then" };
         bail!(
-            "nothing is on record about {}: check what was typed",
+            "nothing is on record about {}{when}: check what was typed",
             arguments.case
         );
     }
@@ -93,6 +104,15 @@ async fn at_rest(ledger: &LedgerClient, case: CaseId) -> anyhow::Result<Vec<Reco
         tokio::time::sleep(Duration::from_millis(100)).await;
         events = ledger.read_case(case).await?;
     }
+}
+
+/// The case's events as they were known, or held, at a moment: the past grows no more.
+async fn by_then(ledger: &LedgerClient, case: CaseId, moment: &Moment) -> anyhow::Result<Vec<Recorded>> {
+    let filter = Filter {
+        case_id: Some(case.to_vec().into()),
+        ..moment.filter()
+    };
+    Ok(ledger.read_all(Range::default(), filter).try_collect().await?)
 }
 
 /// Names of units with their codes; without routing the codes alone tell the story.

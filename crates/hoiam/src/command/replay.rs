@@ -8,10 +8,10 @@ use chassis::ledger::{Filter, LedgerError, Range};
 use contracts::Recorded;
 use contracts::events::CATALOGUE;
 use futures::{Stream, StreamExt};
-use jiff::civil::{Date, DateTime};
 use kernel::{Instant, Position};
 use serde_json::{Value, json};
 
+use super::moment::{self, Moment};
 use crate::connect::{System, actor};
 use crate::output;
 
@@ -26,14 +26,10 @@ pub(crate) struct Arguments {
     /// Last position.
     #[arg(long)]
     to: Option<u64>,
-    /// Only what was on record by then: what was known. `2026-11-24` (to its end), `2026-11-24T17:00` (UTC+7), or RFC 3339.
-    #[arg(long, value_name = "TIME", value_parser = until)]
-    as_of: Option<Instant>,
-    /// Only what had happened by then: what held, as far as is known now, or was known at --as-of.
-    #[arg(long, value_name = "TIME", value_parser = until)]
-    held_at: Option<Instant>,
+    #[command(flatten)]
+    moment: Moment,
     /// Only what was recorded from then on.
-    #[arg(long, value_name = "TIME", value_parser = since)]
+    #[arg(long, value_name = "TIME", value_parser = moment::since)]
     since: Option<Instant>,
     /// Only what this actor is answerable for: `unit:so_xd`, `operator:lan`, `citizen`.
     #[arg(long)]
@@ -72,9 +68,7 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
     let mut filter = Filter {
         actor: arguments.actor.as_deref().map(actor).transpose()?,
         recorded_from: arguments.since.map(|at| at.0),
-        recorded_until: arguments.as_of.map(|at| at.0),
-        occurred_until: arguments.held_at.map(|at| at.0),
-        ..Filter::default()
+        ..arguments.moment.filter()
     };
     for kind in &arguments.kinds {
         match kind.split_once('.') {
@@ -121,28 +115,6 @@ type Events = Pin<Box<dyn Stream<Item = Result<Recorded, LedgerError>>>>;
 
 fn followed<S: Stream>(events: S, limit: Option<u64>) -> futures::stream::Take<S> {
     events.take(limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)))
-}
-
-fn since(text: &str) -> anyhow::Result<Instant> {
-    instant(text, false)
-}
-
-fn until(text: &str) -> anyhow::Result<Instant> {
-    instant(text, true)
-}
-
-/// A time as an auditor types it; a day alone is its begin or its end.
-fn instant(text: &str, end: bool) -> anyhow::Result<Instant> {
-    if let Ok(instant) = Instant::parse(text) {
-        return Ok(instant);
-    }
-    let local = match text.parse::<Date>() {
-        Ok(day) if end && !text.contains('T') => day.at(23, 59, 59, 999_999_999),
-        _ => text.parse::<DateTime>().map_err(|_| {
-            anyhow::anyhow!("a time is written 2026-11-24, 2026-11-24T17:00 (UTC+7) or 2026-11-24T10:00:00Z")
-        })?,
-    };
-    Ok(jiff::tz::offset(7).to_timestamp(local)?.into())
 }
 
 /// Whether there is such a type, with or without its version, or such a category.
@@ -236,21 +208,4 @@ pub(super) fn local(instant: kernel::Instant) -> String {
         .to_zoned_datetime(zone)
         .strftime("%d/%m/%Y %H:%M:%S")
         .to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_read_as_the_city_says_it_or_with_its_zone() {
-        let is = |read: anyhow::Result<Instant>, rfc: &str| {
-            assert_eq!(read.unwrap(), Instant::parse(rfc).unwrap())
-        };
-        is(until("2026-11-24T17:00"), "2026-11-24T10:00:00Z");
-        is(until("2026-11-24T10:00:00Z"), "2026-11-24T10:00:00Z");
-        is(since("2026-11-24"), "2026-11-23T17:00:00Z");
-        is(until("2026-11-24"), "2026-11-24T16:59:59.999999Z");
-        assert!(until("yesterday").is_err());
-    }
 }
