@@ -66,6 +66,9 @@ fn a_lost_record_comes_back_from_its_backup_and_moves_to_postgresql_and_the_city
     // The city grows.
     let grown = system.settled();
     assert_eq!(system.stop(), 0);
+    // Now the backup is older than what was signed for: nobody has to name the log for that to be seen.
+    let old = system.hoiam(&["ledger", "restore", &record, "--keys", &keys]);
+    assert!(old.code == 1 && old.stderr.contains("was signed for"), "{old:?}");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let server = runtime.block_on(Postgres::start()).expect("PostgreSQL starts");
     let url = server.url();

@@ -114,6 +114,12 @@ impl DataFolder {
         self.keys().join("log.key")
     }
 
+    /// The last checkpoint that the ledger signed, which it keeps beside the key.
+    #[must_use]
+    pub fn log_signed(&self) -> PathBuf {
+        self.keys().join("log.key.signed")
+    }
+
     /// Whom to believe about the log: its public key, its witnesses', and how many of them are needed.
     #[must_use]
     pub fn log_policy(&self) -> PathBuf {

@@ -36,11 +36,10 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
     if keys.is_some_and(|keys| keys.starts_with(to) || to.starts_with(keys)) {
         anyhow::bail!("the keys' backup must lie apart from the record's: name another folder with --keys");
     }
-    let signed = arguments.log.checkpoint();
+    let signed = arguments.log.checkpoint(&folder);
     let (bar, progress) = shown();
     let url = arguments.database.url(&folder);
-    let backup =
-        ledger::store::backup::backup(&url, to, keys, signed.as_deref(), SystemClock.now(), progress);
+    let backup = ledger::store::backup::backup(&url, to, keys, Some(&signed), SystemClock.now(), progress);
     let manifest = Box::pin(backup).await.context("no backup was made")?;
     bar.finish_and_clear();
     if arguments.json {

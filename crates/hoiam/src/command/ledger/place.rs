@@ -25,15 +25,24 @@ impl Database {
 /// The log of signed checkpoints.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Log {
-    /// The folder of the Merkle log, with its last signed checkpoint.
+    /// The folder of the Merkle log, with its last signed checkpoint; the data folder's when none is named.
     #[arg(long, env = "HOIAM_LEDGER_LOG", value_name = "DIR")]
     log: Option<PathBuf>,
 }
 
 impl Log {
-    /// The last signed checkpoint, if there ever was one.
-    pub(super) fn checkpoint(&self) -> Option<PathBuf> {
-        self.log.as_ref().map(|log| log.join("checkpoint"))
+    /// The last published checkpoint, if there ever was one.
+    pub(super) fn checkpoint(&self, folder: &DataFolder) -> PathBuf {
+        self.log
+            .clone()
+            .unwrap_or_else(|| folder.tlog())
+            .join("checkpoint")
+    }
+
+    /// Everything that says how far the log was signed: beside the folder's checkpoint, what the signer keeps beside its key, which
+    /// may be newer, and stays when the folder is lost.
+    pub(super) fn signed(&self, folder: &DataFolder) -> [PathBuf; 2] {
+        [self.checkpoint(folder), folder.log_signed()]
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
             .checkpoint
             .iter()
             .cloned()
-            .chain(arguments.log.checkpoint())
+            .chain(arguments.log.signed(&folder))
             .collect(),
         lose_events_after: arguments.lose_events_after,
     };
