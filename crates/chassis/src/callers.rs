@@ -202,7 +202,7 @@ impl Callers {
                 match read(path) {
                     Ok(new) => *loaded = new,
                     Err(error) => {
-                        tracing::error!(%error, "the list of callers became unreadable; the one read before stays in force");
+                        tracing::error!(error = %crate::telemetry::chain(&error), "the list of callers became unreadable; the one read before stays in force");
                         loaded.modified = modified;
                     }
                 }

@@ -111,6 +111,41 @@ impl BrokerAccess {
     }
 }
 
+/// How many may speak HTTP to the service at once, and how long they may keep it waiting.
+#[derive(clap::Args, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// Most HTTP connections at once. Beyond it the one that has been silent for longest makes room; while all have requests at work, new
+    /// ones wait.
+    #[arg(long, env = "HOIAM_HTTP_CONNECTIONS", default_value_t = Self::default().http_connections)]
+    pub http_connections: u32,
+    /// Seconds in which the head of a request must have arrived, counted from the connection or the answer before.
+    #[arg(long, env = "HOIAM_HTTP_HEAD_SECONDS", default_value_t = Self::default().http_head_seconds)]
+    pub http_head_seconds: u32,
+}
+
+impl Default for HttpLimits {
+    /// Of the 1,024 files that a process may open where nobody has said more, half.
+    fn default() -> Self {
+        Self {
+            http_connections: 512,
+            http_head_seconds: 20,
+        }
+    }
+}
+
+impl HttpLimits {
+    fn problems(self) -> Vec<Problem> {
+        let zero = |(option, number)| (number == 0).then(|| Problem::new(option, "must be at least 1"));
+        [
+            ("--http-connections", self.http_connections),
+            ("--http-head-seconds", self.http_head_seconds),
+        ]
+        .into_iter()
+        .filter_map(zero)
+        .collect()
+    }
+}
+
 /// Where the service listens and whom it lets in.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct ListenConfig {
@@ -120,6 +155,9 @@ pub struct ListenConfig {
     /// Where HTTP is served (health, metrics, and the service's own pages); none: no HTTP.
     #[arg(long, env = "HOIAM_HTTP_LISTEN")]
     pub http_listen: Option<String>,
+    /// How much of HTTP it takes on.
+    #[command(flatten)]
+    pub http_limits: HttpLimits,
     /// JSON file that lists who may call, by the SHA-256 of their token; none: nobody from outside.
     #[arg(long, env = "HOIAM_CALLERS")]
     pub callers: Option<PathBuf>,
@@ -142,6 +180,7 @@ impl ListenConfig {
         if let Some(http) = &self.http_listen {
             address("--http-listen", http);
         }
+        problems.extend(self.http_limits.problems());
         if let Some(path) = &self.callers
             && let Err(error) = crate::callers::Callers::load(path)
         {

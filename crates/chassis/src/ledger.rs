@@ -19,7 +19,7 @@ use tonic::transport::Endpoint;
 
 pub use append::{Append, Appended, AppendedEvent, Expected, Guard, NewEvent, Origin, StreamWrite};
 pub use contracts::grpc::ledger::{Cursor, Filter, HeadReply, Lease, Purpose};
-pub use error::LedgerError;
+pub use error::{LedgerError, Remedy};
 pub use open::{Opened, Opening};
 pub use prove::Proof;
 pub use read::Range;

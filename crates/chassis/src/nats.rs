@@ -349,7 +349,7 @@ async fn connect_patiently(url: &str, options: &ConnectOptions) -> Result<async_
                 )));
             }
             _ if (backoff.failures() + 1).is_power_of_two() => {
-                tracing::warn!(url, %error, "waiting for the broker")
+                tracing::warn!(url, error = %crate::telemetry::chain(&error), "waiting for the broker")
             }
             _ => {}
         }

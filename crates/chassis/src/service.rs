@@ -1,6 +1,7 @@
 //! A service's life: parsed and checked before anything binds, started, told to stop, drained with a timeout.
 
 mod host;
+mod http;
 mod main_fn;
 mod serve;
 mod watch;

@@ -33,7 +33,7 @@ impl Telemetry {
         if let Some(provider) = self.provider
             && let Err(error) = provider.shutdown()
         {
-            tracing::warn!(%error, "the last spans could not be sent");
+            tracing::warn!(error = %crate::telemetry::chain(&error), "the last spans could not be sent");
         }
     }
 }
@@ -95,10 +95,10 @@ pub fn init(service: &'static str, config: &TelemetryConfig) -> Telemetry {
         }
     }
     if let Some(error) = trouble {
-        tracing::error!(%error, "traces are not exported: the OTLP endpoint cannot be used");
+        tracing::error!(error = %crate::telemetry::chain(&error), "traces are not exported: the OTLP endpoint cannot be used");
     }
     if let Some(error) = no_file {
-        tracing::error!(%error, "the log file cannot be opened; logging to standard error");
+        tracing::error!(error = %crate::telemetry::chain(&error), "the log file cannot be opened; logging to standard error");
     }
     Telemetry {
         provider: installed.then_some(provider),

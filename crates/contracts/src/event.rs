@@ -1,6 +1,6 @@
 //! An event as it is read back: the envelope in our own types, and its payload decoded by type.
 
-use kernel::{Actor, CaseId, EventId, Instant, Position, RequestId, StreamId};
+use kernel::{Actor, CaseId, EventId, Instant, Position, Reached, RequestId, StreamId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -71,6 +71,15 @@ pub enum DecodeError {
 }
 
 impl Recorded {
+    /// As the mark of whoever has followed the record up to this event.
+    #[must_use]
+    pub fn reached(&self) -> Reached {
+        Reached {
+            position: self.position,
+            event: Some(self.id),
+        }
+    }
+
     /// The payload, if the event is of type `P`; `None` if it is of another.
     ///
     /// # Errors

@@ -198,7 +198,7 @@ impl Running {
         } = self;
         stop_healing.cancel();
         if let Err(error) = healer.await {
-            tracing::error!(%error, "the healer ended badly");
+            tracing::error!(error = %chassis::telemetry::chain(&error), "the healer ended badly");
         }
         services::stop_all(launched).await;
         broker.stop().await;

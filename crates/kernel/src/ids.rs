@@ -71,6 +71,30 @@ uuid_id!(
     CaseId
 );
 
+/// How far somebody has followed the record, and what stood there: a number alone does not show that the record is another one now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Reached {
+    /// The last position.
+    pub position: Position,
+    /// The event there, where it is known.
+    pub event: Option<EventId>,
+}
+
+impl From<Position> for Reached {
+    fn from(position: Position) -> Self {
+        Self {
+            position,
+            event: None,
+        }
+    }
+}
+
+impl PartialEq<Position> for Reached {
+    fn eq(&self, position: &Position) -> bool {
+        self.position == *position
+    }
+}
+
 /// Namespace of every UUIDv5 of this product.
 pub const NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_8b52_3c0e_5d7a_9a41_0888_2472_4710);
 

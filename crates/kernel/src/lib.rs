@@ -10,6 +10,6 @@ pub mod words;
 
 pub use actor::Actor;
 pub use decider::Decider;
-pub use ids::{CaseId, EventId, IdentityKey, Position, RequestId, StreamId, TrackingCode};
+pub use ids::{CaseId, EventId, IdentityKey, Position, Reached, RequestId, StreamId, TrackingCode};
 pub use time::{Clock, Instant};
 pub use words::UnknownWord;

@@ -16,7 +16,8 @@ pub struct Migration {
 }
 
 const OWN: &str = "CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT PRIMARY KEY);
-CREATE TABLE IF NOT EXISTS checkpoints (name TEXT PRIMARY KEY, position BIGINT NOT NULL);";
+CREATE TABLE IF NOT EXISTS checkpoints (name TEXT PRIMARY KEY, position BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS checkpoint_events (name TEXT PRIMARY KEY, position BIGINT NOT NULL, event TEXT NOT NULL);";
 
 /// Any number: it only has to be the same for all replicas of a service on one database.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(8880247247)";

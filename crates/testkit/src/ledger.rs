@@ -122,11 +122,13 @@ impl TestLedger {
             shards,
             advertise: None,
             accept_clock: None,
+            patrol: 0,
             no_relay: nats_url.is_empty(),
             log: Default::default(),
             listen: ListenConfig {
                 grpc_listen: "127.0.0.1:0".to_owned(),
                 http_listen: None,
+                http_limits: Default::default(),
                 callers: Some(path("callers.json")),
             },
             broker: BrokerAccess {
@@ -190,6 +192,7 @@ impl TestLedger {
             listen: ListenConfig {
                 grpc_listen: "127.0.0.1:0".to_owned(),
                 http_listen: Some("127.0.0.1:0".to_owned()),
+                http_limits: Default::default(),
                 callers: self.config.listen.callers.clone(),
             },
             database: Some(Secret::new(format!(

@@ -1,7 +1,7 @@
 //! Why a request is refused: one table from the fact to a gRPC status. Nothing personal; what was sent is never quoted.
 
 use chassis::consumer::Failure;
-use chassis::ledger::LedgerError;
+use chassis::ledger::{LedgerError, Remedy};
 use classification_domain::Rejection;
 use contracts::event::DecodeError;
 use kernel::{Actor, Instant};
@@ -67,13 +67,11 @@ impl From<Refusal> for Status {
 
 impl From<LedgerError> for Refusal {
     fn from(error: LedgerError) -> Self {
-        match error {
-            LedgerError::RequestIdReused => Self::ReusedId,
-            LedgerError::TooLarge { .. } => Self::Malformed(format!("what was sent is too large: {error}")),
-            LedgerError::Unavailable { .. }
-            | LedgerError::WrongExpectedVersion { .. }
-            | LedgerError::CaseMoved { .. } => Self::Unavailable(error.into()),
-            other => Self::Internal(other.into()),
+        match error.remedy() {
+            Remedy::AnotherId => Self::ReusedId,
+            Remedy::Less => Self::Malformed(format!("what was sent is too large: {error}")),
+            Remedy::Again => Self::Unavailable(error.into()),
+            Remedy::Nothing => Self::Internal(error.into()),
         }
     }
 }

@@ -5,7 +5,7 @@ use chassis::consumer::{Projection, ProjectionError};
 use contracts::Recorded;
 use contracts::event::DecodeError;
 use contracts::events::classification::{ReviewDecided, ReviewRequested};
-use kernel::{CaseId, Position};
+use kernel::{CaseId, Reached};
 
 use crate::store::{Change, Store, Waiting};
 
@@ -33,7 +33,7 @@ impl Projection for Reviews {
         &["classification.review_requested", "classification.review_decided"]
     }
 
-    async fn position(&self) -> Result<Position, ProjectionError> {
+    async fn position(&self) -> Result<Reached, ProjectionError> {
         self.store.position().await.map_err(ProjectionError::database)
     }
 
@@ -45,7 +45,7 @@ impl Projection for Reviews {
             .iter()
             .filter_map(|event| change(event.case?, event))
             .collect();
-        let applied = self.store.apply(&changes, first.position, last.position).await;
+        let applied = self.store.apply(&changes, first.position, last.reached()).await;
         applied.map_err(ProjectionError::database)
     }
 
@@ -57,7 +57,7 @@ impl Projection for Reviews {
 /// What an event changes in the list; nothing if it cannot be read, which is logged.
 fn change(case: CaseId, event: &Recorded) -> Option<Change> {
     read(case, event).unwrap_or_else(|error| {
-        tracing::error!(position = %event.position, %error, "the list of reviews passes over an event it cannot read");
+        tracing::error!(position = %event.position, error = %chassis::telemetry::chain(&error), "the list of reviews passes over an event it cannot read");
         None
     })
 }

@@ -1,6 +1,6 @@
 //! The read model of classification: the reviews that wait. Disposable: truncate and replay.
 
-use kernel::{CaseId, Instant, Position};
+use kernel::{CaseId, Instant, Position, Reached};
 use readmodel::{Database, DatabaseError, Migration};
 use sqlx::Row as _;
 
@@ -54,7 +54,7 @@ impl Store {
     }
 
     /// How far the list is.
-    pub(crate) async fn position(&self) -> Result<Position, DatabaseError> {
+    pub(crate) async fn position(&self) -> Result<Reached, DatabaseError> {
         readmodel::position(&self.database, NAME).await
     }
 
@@ -63,7 +63,7 @@ impl Store {
         &self,
         changes: &[Change],
         first: Position,
-        last: Position,
+        last: impl Into<Reached>,
     ) -> Result<(), DatabaseError> {
         let mut tx = self.database.begin().await?;
         readmodel::advance(&mut tx, NAME, first, last).await?;

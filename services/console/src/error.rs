@@ -163,14 +163,14 @@ impl From<LedgerError> for Problem {
 
 impl From<crate::store::StoreError> for Problem {
     fn from(error: crate::store::StoreError) -> Self {
-        tracing::error!(error = %error, source = ?std::error::Error::source(&error).map(ToString::to_string), "the console's database failed");
+        tracing::error!(error = %chassis::telemetry::chain(&error), "the console's database failed");
         Self::broken()
     }
 }
 
 impl From<askama::Error> for Problem {
     fn from(error: askama::Error) -> Self {
-        tracing::error!(%error, "a page could not be written");
+        tracing::error!(error = %chassis::telemetry::chain(&error), "a page could not be written");
         Self::broken()
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chassis::consumer::{Projection, ProjectionError};
 use contracts::Recorded;
 use contracts::events::directory::{Granted, Revoked};
-use kernel::{CaseId, Position};
+use kernel::{CaseId, Reached};
 use tokio::sync::broadcast;
 
 use crate::case::CaseRow;
@@ -76,7 +76,7 @@ impl Projection for Cases {
         &[]
     }
 
-    async fn position(&self) -> Result<Position, ProjectionError> {
+    async fn position(&self) -> Result<Reached, ProjectionError> {
         self.store.position().await.map_err(ProjectionError::database)
     }
 
@@ -106,7 +106,7 @@ impl Projection for Cases {
         }
         let rows: Vec<CaseRow> = rows.into_values().collect();
         self.store
-            .apply(&rows, &directory, first.position, last.position)
+            .apply(&rows, &directory, first.position, last.reached())
             .await
             .map_err(ProjectionError::database)?;
         self.live.changed(touched.into(), last.position);

@@ -1,6 +1,6 @@
 //! The console's tables: the disposable ones (`cases`, `directory`) and the kept ones (`people`, `sessions`). All of its SQL is here.
 
-use kernel::{Instant, Position};
+use kernel::{Instant, Position, Reached};
 use readmodel::{Database, Migration, Transaction};
 
 mod cases;
@@ -78,7 +78,7 @@ impl Store {
     ///
     /// # Errors
     /// `Database`.
-    pub async fn position(&self) -> Result<Position, StoreError> {
+    pub async fn position(&self) -> Result<Reached, StoreError> {
         Ok(readmodel::position(&self.database, CHECKPOINT).await?)
     }
 

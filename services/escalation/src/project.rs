@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chassis::consumer::{Projection, ProjectionError};
 use contracts::Recorded;
 use escalation_domain::Event;
-use kernel::Position;
+use kernel::Reached;
 use readmodel::DatabaseError;
 
 use crate::store::{self, Due, Opened, PROJECTION, Store};
@@ -27,7 +27,7 @@ impl Table {
             let event = match wire::event(recorded) {
                 Ok(event) => event,
                 Err(error) => {
-                    tracing::error!(position = %recorded.position, %error, "passed over: an obligation that cannot be read");
+                    tracing::error!(position = %recorded.position, error = %chassis::telemetry::chain(&error), "passed over: an obligation that cannot be read");
                     continue;
                 }
             };
@@ -73,7 +73,7 @@ impl Table {
                 (Some(Event::Opened { .. }) | None, _) => {}
             }
         }
-        readmodel::advance(&mut tx, PROJECTION, first.position, last.position).await?;
+        readmodel::advance(&mut tx, PROJECTION, first.position, last.reached()).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -94,7 +94,7 @@ impl Projection for Table {
         ]
     }
 
-    async fn position(&self) -> Result<Position, ProjectionError> {
+    async fn position(&self) -> Result<Reached, ProjectionError> {
         self.0.position().await.map_err(ProjectionError::database)
     }
 

@@ -1,6 +1,6 @@
 //! The table of obligations: what is owed, by whom, by when. Disposable: emptied, it is built anew from the ledger.
 
-use kernel::{CaseId, Instant, Position};
+use kernel::{CaseId, Instant, Reached};
 use readmodel::{Database, DatabaseError, Migration, Transaction};
 use sqlx::Row;
 use uuid::Uuid;
@@ -47,7 +47,7 @@ impl Store {
         Ok(Self(Database::open(url, MIGRATIONS).await?))
     }
 
-    pub(crate) async fn position(&self) -> Result<Position, DatabaseError> {
+    pub(crate) async fn position(&self) -> Result<Reached, DatabaseError> {
         readmodel::position(&self.0, PROJECTION).await
     }
 
@@ -145,6 +145,8 @@ fn uuid(row: &sqlx::any::AnyRow, column: &str) -> Result<Uuid, DatabaseError> {
 
 #[cfg(test)]
 mod tests {
+    use kernel::Position;
+
     use super::*;
 
     /// Every statement, on either engine.

@@ -1,7 +1,7 @@
 //! Why something was not taken, and the one table from that to what each entrance answers.
 
 use axum::http::StatusCode;
-use chassis::ledger::LedgerError;
+use chassis::ledger::{LedgerError, Remedy};
 use contracts::Code;
 use contracts::wire::ReceiptOut;
 use intake_domain::{Reason, Refused};
@@ -27,13 +27,11 @@ const FAULT: &str = "internal";
 
 impl From<LedgerError> for NotTaken {
     fn from(error: LedgerError) -> Self {
-        match &error {
-            LedgerError::RequestIdReused => Self::Refused(Refused::because(Reason::ReusedId, "id")),
-            LedgerError::TooLarge { .. } => Self::Refused(Reason::TooLarge.into()),
-            LedgerError::Unavailable { .. } | LedgerError::Denied { .. } | LedgerError::LeaseLost { .. } => {
-                Self::Unavailable(error)
-            }
-            _ => Self::Fault(error),
+        match error.remedy() {
+            Remedy::AnotherId => Self::Refused(Refused::because(Reason::ReusedId, "id")),
+            Remedy::Less => Self::Refused(Reason::TooLarge.into()),
+            Remedy::Again => Self::Unavailable(error),
+            Remedy::Nothing => Self::Fault(error),
         }
     }
 }

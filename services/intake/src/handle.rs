@@ -87,7 +87,7 @@ impl Desk {
         match &taken {
             Ok(receipt) => tracing::debug!(case.id = %receipt.case, outcome, channel, "received"),
             Err(NotTaken::Fault(error)) => {
-                tracing::error!(%error, channel, "a report could not be put on record")
+                tracing::error!(error = %chassis::telemetry::chain(error), channel, "a report could not be put on record")
             }
             Err(_) => tracing::info!(outcome, channel, "not taken"),
         }

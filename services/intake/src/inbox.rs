@@ -138,7 +138,7 @@ impl Inbox {
             Ok(Err(later @ (Unsettled::Ledger(_) | Unsettled::Receipt(_)))) => {
                 let pause = Duration::from_millis(250 << work.deliveries.clamp(0, 6));
                 tracing::warn!(
-                    error = &later as &dyn std::error::Error,
+                    error = %chassis::telemetry::chain(&later),
                     deliveries = work.deliveries,
                     "a message stays in INBOX for now"
                 );
@@ -149,7 +149,7 @@ impl Inbox {
                 Ok(()) => work.give_up().await,
                 Err(later) => {
                     tracing::error!(
-                        error = &later as &dyn std::error::Error,
+                        error = %chassis::telemetry::chain(&later),
                         "what could not be handled could not be parked either; trying again"
                     );
                     work.again(Duration::from_secs(5)).await
@@ -158,7 +158,7 @@ impl Inbox {
         };
         if let Err(error) = settled {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = %chassis::telemetry::chain(&error),
                 "a message could not be settled; it comes again and gets the same receipt"
             );
         }

@@ -31,7 +31,7 @@ pub(crate) async fn run(nats: Nats, desk: Arc<Desk>, shutdown: CancellationToken
             Ok(requests) => requests,
             Err(error) => {
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %chassis::telemetry::chain(&error),
                     "cannot listen for requests; trying again"
                 );
                 backoff.pause().await;
@@ -75,7 +75,7 @@ async fn answer(message: Message, desk: Arc<Desk>) {
     });
     if let Err(error) = message.respond(&Headers::new(), json(&reply)).await {
         tracing::warn!(
-            error = &error as &dyn std::error::Error,
+            error = %chassis::telemetry::chain(&error),
             "a request could not be answered"
         );
     }

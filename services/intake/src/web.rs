@@ -334,7 +334,7 @@ fn page(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(html) => (status, Html(html)).into_response(),
         Err(error) => {
-            tracing::error!(%error, "a page could not be written");
+            tracing::error!(error = %chassis::telemetry::chain(&error), "a page could not be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }

@@ -170,6 +170,7 @@ impl Ledger for Api {
             merkle_root: bytes::Bytes::copy_from_slice(&head.root()),
             relayed: relay.relayed,
             relay_state: relay.state,
+            stream_audit: relay.patrol,
             engine: self.store.engine().to_owned(),
             shards: self.shards,
             leader: head.leader,

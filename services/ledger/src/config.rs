@@ -25,6 +25,15 @@ pub struct Config {
     /// Publish nothing: for maintenance, and for a ledger without a broker.
     #[arg(long, env = "HOIAM_LEDGER_NO_RELAY")]
     pub no_relay: bool,
+    /// How many of the stream's messages are compared with the record each second, from the first to the last and again from the first; 0:
+    /// none. They are read up to a thousand at a time. At 200 a round over ten million takes 14 hours.
+    #[arg(
+        long,
+        env = "HOIAM_LEDGER_PATROL",
+        value_name = "PER SECOND",
+        default_value_t = 200
+    )]
+    pub patrol: u32,
     /// Where others reach this instance's gRPC, e.g. `http://ledger-1:7401`: callers of an instance that does not write are told. None:
     /// the address it listens on, if its port is fixed.
     #[arg(long, env = "HOIAM_LEDGER_ADVERTISE")]

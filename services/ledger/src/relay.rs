@@ -10,10 +10,12 @@
 pub mod audit;
 pub mod bulk;
 mod check;
+mod patrol;
 mod publish;
 pub(crate) mod rebuild;
 mod streams;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chassis::backoff::Backoff;
@@ -21,6 +23,7 @@ use chassis::config::BrokerAccess;
 use chassis::nats::Nats;
 use chassis::telemetry::names;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +33,7 @@ use crate::leadership::Leadership;
 use crate::status::{RelayStatus, RelayStatusSender};
 use crate::store::Store;
 
+use patrol::Patrol;
 pub(crate) use rebuild::{Orders, RelayHandle};
 pub use streams::StreamSettings;
 
@@ -99,6 +103,19 @@ async fn relay_for_ever(
 ) {
     say(status, "waiting for the broker");
     let nats = connect(broker).await;
+    // A task of its own, so that no event waits for it; it ends with this future.
+    let mut beside = JoinSet::new();
+    if settings.patrol > 0 {
+        let patrol = Patrol {
+            store: store.clone(),
+            nats: nats.clone(),
+            shards: settings.shards,
+            rate: settings.patrol,
+            status: status.clone(),
+            found: BTreeMap::new(),
+        };
+        beside.spawn(patrol.walk(leadership.clone()));
+    }
     let mut trouble = Trouble::default();
     loop {
         if leadership.fence().is_none() {
@@ -128,7 +145,7 @@ async fn connect(broker: &BrokerAccess) -> Nats {
             Ok(nats) => return nats,
             Err(error) => {
                 tracing::error!(
-                    error = &error as &dyn std::error::Error,
+                    error = %chassis::telemetry::chain(&error),
                     "the relay cannot connect; trying again"
                 );
                 backoff.pause().await;
@@ -188,7 +205,7 @@ impl Relay<'_> {
                 if let Err(error) = self.mend().await {
                     // Not done, so it may be tried again at once.
                     trouble.mended = None;
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the stream cannot be made anew yet");
+                    tracing::warn!(error = %chassis::telemetry::chain(&error), "the stream cannot be made anew yet");
                     trouble.backoff.pause().await;
                 }
             }
@@ -199,7 +216,7 @@ impl Relay<'_> {
             }
             other @ (Ended::Broken { .. } | Ended::Store(_)) => {
                 say(self.status, "recovering");
-                tracing::info!(error = &other as &dyn std::error::Error, "the relay looks at the stream again");
+                tracing::info!(error = %chassis::telemetry::chain(&other), "the relay looks at the stream again");
                 trouble.backoff.pause().await;
             }
         }

@@ -112,12 +112,15 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let (asked, orders) = RelayHandle::new();
     let relaying = if config.no_relay {
         status.send_replace(RelayStatus {
-            relayed: 0,
             state: "off".to_owned(),
+            ..RelayStatus::default()
         });
         None
     } else {
-        let settings = StreamSettings::one_server(config.shards);
+        let settings = StreamSettings {
+            patrol: config.patrol,
+            ..StreamSettings::one_server(config.shards)
+        };
         let relaying = crate::relay::run(
             store.clone(),
             config.broker.clone(),

@@ -9,6 +9,8 @@ pub struct RelayStatus {
     pub relayed: u64,
     /// `following`, `catching up`, `stopped: <why>`; empty before the relay has started.
     pub state: String,
+    /// `agrees up to <position>`, `differs at <positions>`; empty before the patrol has looked.
+    pub patrol: String,
 }
 
 /// The relay's end; `Head` reads the other.

@@ -20,6 +20,10 @@ pub(crate) const LOG_SIGNED: &str = "hoiam_ledger_log_signed_leaves";
 pub(crate) const LOG_COSIGNED: &str = "hoiam_ledger_log_cosigned_leaves";
 /// Seconds since the last checkpoint met the policy's quorum, while there is something newer; 0 when all is covered.
 pub(crate) const LOG_AGE: &str = "hoiam_ledger_log_uncovered_seconds";
+/// How far the patrol has compared the stream with the record in this round.
+pub(crate) const PATROLLED: &str = "hoiam_ledger_stream_compared_position";
+/// Positions at which the stream is not what is on record.
+pub(crate) const STREAM_DIFFERS: &str = "hoiam_ledger_stream_differences";
 /// Contents opened, by `purpose`.
 pub(crate) const OPENED: &str = "hoiam_ledger_opened_contents_total";
 /// Span of one request, from its arrival until it is committed or refused.

@@ -208,7 +208,7 @@ impl Vault {
         let record = async {
             for rotation in self.store.unrecorded_rotations().await? {
                 if let Err(refused) = writer.append(rotate::event(&rotation)?).await {
-                    tracing::warn!(error = %refused, "a rotation of the key-encryption key is not on record yet");
+                    tracing::warn!(error = %chassis::telemetry::chain(&refused), "a rotation of the key-encryption key is not on record yet");
                     return Ok(false);
                 }
                 self.store.rotation_recorded(rotation.began_at).await?;
@@ -217,7 +217,7 @@ impl Vault {
         };
         record.await.unwrap_or_else(|error| {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = %chassis::telemetry::chain(&error),
                 "rotations cannot be looked up"
             );
             false

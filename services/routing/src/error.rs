@@ -3,7 +3,7 @@
 //! Everything here is one sentence for the person and one code for the program, and nothing personal: what was sent is never quoted.
 
 use chassis::consumer::Failure;
-use chassis::ledger::LedgerError;
+use chassis::ledger::{LedgerError, Remedy};
 use contracts::Code;
 use contracts::event::DecodeError;
 use contracts::wire::DeskReply;
@@ -96,13 +96,11 @@ impl From<Refusal> for Status {
 
 impl From<LedgerError> for Refusal {
     fn from(error: LedgerError) -> Self {
-        match error {
-            LedgerError::RequestIdReused => Self::ReusedId,
-            LedgerError::TooLarge { .. } => Self::Malformed(format!("what was sent is too large: {error}")),
-            LedgerError::Unavailable { .. }
-            | LedgerError::WrongExpectedVersion { .. }
-            | LedgerError::CaseMoved { .. } => Self::Unavailable(error.into()),
-            other => Self::Internal(other.into()),
+        match error.remedy() {
+            Remedy::AnotherId => Self::ReusedId,
+            Remedy::Less => Self::Malformed(format!("what was sent is too large: {error}")),
+            Remedy::Again => Self::Unavailable(error.into()),
+            Remedy::Nothing => Self::Internal(error.into()),
         }
     }
 }

@@ -7,7 +7,7 @@ use contracts::events::classification::{ReportClassified, ReviewDecided};
 use contracts::events::feedback::{CaseClosed, CaseReopened};
 use contracts::events::report::ReportReceived;
 use contracts::events::routing::{CaseAccepted, CaseDispatched, CaseReturned, ResultReported};
-use kernel::{CaseId, Position};
+use kernel::{CaseId, Reached};
 use routing_domain::Outcome;
 
 use crate::store::{Change, Store};
@@ -46,7 +46,7 @@ impl Projection for Cases {
         ]
     }
 
-    async fn position(&self) -> Result<Position, ProjectionError> {
+    async fn position(&self) -> Result<Reached, ProjectionError> {
         self.store.position().await.map_err(ProjectionError::database)
     }
 
@@ -58,7 +58,7 @@ impl Projection for Cases {
         let Some((first, last)) = batch.first().zip(batch.last()) else {
             return Ok(());
         };
-        let applied = self.store.apply(&changes, first.position, last.position).await;
+        let applied = self.store.apply(&changes, first.position, last.reached()).await;
         applied.map_err(ProjectionError::database)
     }
 
@@ -70,7 +70,7 @@ impl Projection for Cases {
 /// What an event changes in the list; nothing if it cannot be read, which is logged.
 fn change(event: &Recorded) -> Option<Change> {
     read(event).unwrap_or_else(|error| {
-        tracing::error!(position = %event.position, %error, "the list of cases passes over an event it cannot read");
+        tracing::error!(position = %event.position, error = %chassis::telemetry::chain(&error), "the list of cases passes over an event it cannot read");
         None
     })
 }

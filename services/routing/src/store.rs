@@ -1,6 +1,6 @@
 //! The read model of routing: which case is before which unit. Disposable: truncate and replay.
 
-use kernel::{CaseId, Instant, Position};
+use kernel::{CaseId, Instant, Position, Reached};
 use readmodel::{Database, DatabaseError, Migration, Transaction};
 use sqlx::Row as _;
 
@@ -88,7 +88,7 @@ impl Store {
     }
 
     /// How far the list is.
-    pub(crate) async fn position(&self) -> Result<Position, DatabaseError> {
+    pub(crate) async fn position(&self) -> Result<Reached, DatabaseError> {
         readmodel::position(&self.database, NAME).await
     }
 
@@ -97,7 +97,7 @@ impl Store {
         &self,
         changes: &[(CaseId, Change)],
         first: Position,
-        last: Position,
+        last: impl Into<Reached>,
     ) -> Result<(), DatabaseError> {
         let mut tx = self.database.begin().await?;
         readmodel::advance(&mut tx, NAME, first, last).await?;

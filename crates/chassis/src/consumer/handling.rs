@@ -237,7 +237,7 @@ impl Worker {
         {
             tracing::warn!(
                 consumer,
-                error = &error as &dyn std::error::Error,
+                error = %crate::telemetry::chain(&error),
                 "cannot park yet; trying again"
             );
             tokio::select! {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use contracts::Recorded;
-use kernel::Position;
+use kernel::{EventId, Position, Reached};
 
 /// A projection could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,19 @@ pub enum ProjectionError {
         /// Where the ledger ends.
         head: Position,
     },
+    /// Where it is, the ledger has another event than it saw: the ledger was restored from an older backup and went on from there, or the
+    /// database belongs to another.
+    #[error(
+        "the read model `{name}` saw event {seen} at position {position}, and the ledger has another there: delete the read model and it will be built anew"
+    )]
+    OtherHistory {
+        /// Which.
+        name: String,
+        /// Where it is.
+        position: Position,
+        /// What it saw there.
+        seen: EventId,
+    },
 }
 
 impl ProjectionError {
@@ -38,11 +51,11 @@ pub trait Projection: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// Types of events it wants, without the version; empty: all.
     fn wants(&self) -> &[&'static str];
-    /// How far it is, from its own database.
+    /// How far it is and which event it saw there, from its own database.
     ///
     /// # Errors
     /// `Database`.
-    async fn position(&self) -> Result<Position, ProjectionError>;
+    async fn position(&self) -> Result<Reached, ProjectionError>;
     /// Applies events in order; effect and position in ONE transaction. An event it cannot read is passed over and logged, never an
     /// error: errors are tried again for ever.
     ///

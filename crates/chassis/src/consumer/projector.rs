@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::Recorded;
-use futures::FutureExt;
-use kernel::Position;
+use futures::{FutureExt, TryStreamExt};
+use kernel::{Position, Reached};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +14,7 @@ use super::source::{Source, SourceError, Wanted};
 use super::waiter::{self, Progress, Waiter};
 use super::{Deps, Projection, ProjectionError};
 use crate::backoff::Backoff;
+use crate::ledger::{Filter, LedgerError, Range};
 use crate::telemetry::names;
 
 /// Most events of one transaction.
@@ -26,7 +27,7 @@ const LOOK_WHEN_ASKED: Duration = Duration::from_millis(20);
 const ASKED_FOR: Duration = Duration::from_millis(1_100);
 
 /// Runs a projection until `shutdown`; gives the waiter for reads at once. The future ends early only when the projection is ahead of
-/// the ledger.
+/// the ledger, or of another history.
 pub fn run_projector(
     projection: Arc<dyn Projection>,
     deps: Deps,
@@ -67,9 +68,9 @@ impl Projector {
         let mut backoff = Backoff::between_services();
         loop {
             let ended = match self.projection.position().await {
-                Ok(position) => {
-                    self.not_ahead(position).await?;
-                    self.session(position, &mut backoff).await
+                Ok(reached) => {
+                    self.on_record(reached).await?;
+                    self.session(reached.position, &mut backoff).await
                 }
                 Err(error) => Ended::Apply(error),
             };
@@ -82,12 +83,12 @@ impl Projector {
                 ),
                 Ended::Source(error) => tracing::info!(
                     projection = name,
-                    error = error as &dyn std::error::Error,
+                    error = %crate::telemetry::chain(error),
                     "opening the stream again"
                 ),
                 Ended::Apply(error) => tracing::warn!(
                     projection = name,
-                    error = error as &dyn std::error::Error,
+                    error = %crate::telemetry::chain(error),
                     "not applied yet; trying again"
                 ),
             }
@@ -95,18 +96,45 @@ impl Projector {
         }
     }
 
-    /// A projection ahead of the ledger shows what never happened.
-    async fn not_ahead(&self, position: Position) -> Result<(), ProjectionError> {
+    /// A projection that is ahead of the ledger, or saw another event where it is, shows what never happened.
+    async fn on_record(&self, reached: Reached) -> Result<(), ProjectionError> {
+        let Reached { position, event } = reached;
         let head = match self.deps.ledger.head(Position(0)).await {
             Ok(head) => Position(head.position),
             // Without the ledger nothing new can arrive; it is asked again at the next session.
             Err(_) => return Ok(()),
         };
+        let name = || self.projection.name().to_owned();
         if position > head {
-            let name = self.projection.name().to_owned();
-            return Err(ProjectionError::AheadOfLedger { name, position, head });
+            return Err(ProjectionError::AheadOfLedger {
+                name: name(),
+                position,
+                head,
+            });
         }
-        Ok(())
+        let Some(seen) = event.filter(|_| position.0 > 0) else {
+            return Ok(());
+        };
+        let range = Range {
+            from: position,
+            to: Some(position),
+            limit: Some(1),
+        };
+        let stands: Result<Vec<Recorded>, LedgerError> = self
+            .deps
+            .ledger
+            .read_all(range, Filter::default())
+            .try_collect()
+            .await;
+        match stands {
+            Ok(stands) if stands.iter().any(|event| event.id != seen) => Err(ProjectionError::OtherHistory {
+                name: name(),
+                position,
+                seen,
+            }),
+            // Asked again at the next session.
+            _ => Ok(()),
+        }
     }
 
     async fn session(&mut self, position: Position, backoff: &mut Backoff) -> Ended {
@@ -158,7 +186,7 @@ impl Projector {
                             self.progress.reached(passed);
                             metrics::gauge!(names::CURSOR, "consumer" => name, "shard" => "all").set(passed.0 as f64);
                         }
-                        Err(SourceError::Ledger(error)) => tracing::debug!(%error, "the ledger does not say how far it is"),
+                        Err(SourceError::Ledger(error)) => tracing::debug!(error = %crate::telemetry::chain(&error), "the ledger does not say how far it is"),
                         Err(error) => return Ended::Source(error),
                     }
                 }

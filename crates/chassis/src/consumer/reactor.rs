@@ -78,7 +78,7 @@ async fn run_shard(reaction: Arc<dyn Reaction>, deps: Deps, shard: u32, shutdown
                 other => tracing::info!(
                     consumer,
                     shard,
-                    error = other as &dyn std::error::Error,
+                    error = %crate::telemetry::chain(other),
                     "opening the stream again from the cursor"
                 ),
             }
@@ -112,7 +112,7 @@ async fn take_lease(deps: &Deps, key: &LeaseKey) -> Lease {
             Ok(_) => {}
             Err(error) => tracing::warn!(
                 consumer = key.consumer,
-                error = &error as &dyn std::error::Error,
+                error = %crate::telemetry::chain(&error),
                 "cannot take the lease yet"
             ),
         }
@@ -277,7 +277,7 @@ impl Run<'_> {
                         next_look = Instant::now() + LOOK;
                         match source.look().await {
                             Ok(passed) => self.cursor.pass(passed),
-                            Err(SourceError::Ledger(error)) => tracing::debug!(%error, "the ledger does not say how far it is"),
+                            Err(SourceError::Ledger(error)) => tracing::debug!(error = %crate::telemetry::chain(&error), "the ledger does not say how far it is"),
                             Err(error) => return Some(error),
                         }
                     }
@@ -358,7 +358,7 @@ impl Run<'_> {
             Ok((_, _, Err(error))) => {
                 tracing::warn!(
                     consumer = held.key.consumer,
-                    error = &error as &dyn std::error::Error,
+                    error = %crate::telemetry::chain(&error),
                     "the cursor is not saved yet"
                 );
                 true
@@ -434,7 +434,7 @@ async fn open(deps: Deps, purpose: Purpose, mut delivered: Vec<Delivered>) -> Ve
                 if (backoff.failures() + 1).is_power_of_two() {
                     tracing::warn!(
                         ?purpose,
-                        error = &error as &dyn std::error::Error,
+                        error = %crate::telemetry::chain(&error),
                         "the content cannot be opened yet; trying again"
                     );
                 }

@@ -114,6 +114,8 @@ pub(super) struct Source {
     ledger: LedgerClient,
     nats: Nats,
     gap: Option<BoxStream<'static, Result<Recorded, LedgerError>>>,
+    /// Last position that the gap covers.
+    gap_end: u64,
     messages: Box<pull::Stream>,
     connection: watch::Receiver<Connection>,
     epoch: u64,
@@ -129,8 +131,6 @@ pub(super) struct Source {
     overdue: Option<u64>,
     /// Taken from the stream, and not given yet.
     ready: Vec<Recorded>,
-    /// Whether the stream held more for us than the batch before gave.
-    behind: bool,
 }
 
 impl Source {
@@ -180,6 +180,7 @@ impl Source {
             ledger,
             nats,
             gap,
+            gap_end: start - 1,
             messages,
             connection,
             epoch,
@@ -190,7 +191,6 @@ impl Source {
             pending: 0,
             overdue: None,
             ready: Vec::new(),
-            behind: true,
         })
     }
 
@@ -213,6 +213,9 @@ impl Source {
             }
             events.retain(|e| self.wanted.is_ours(e));
             self.give(events.last());
+            if self.gap.is_none() {
+                self.passed = self.passed.max(self.gap_end);
+            }
             return Ok(events);
         }
         if self.acks.len() > MOST_WAITING {
@@ -236,17 +239,27 @@ impl Source {
                 self.ready.extend(event);
             }
         }
-        if self.behind {
+        if self.leaves_something_out() {
             self.nothing_was_trimmed().await?;
         }
-        self.behind = self.pending > 0;
         let events = std::mem::take(&mut self.ready);
         self.give(events.last());
         Ok(events)
     }
 
-    /// The server leaves out in silence what the stream trimmed before it could be delivered. That can only have happened when we were
-    /// not at the end after the batch before; so then it is asked, after the delivery, whether the stream still reaches back.
+    /// Whether there are positions of which nothing is known between what was passed and what was taken, or within it: not for us, most
+    /// often.
+    fn leaves_something_out(&self) -> bool {
+        let due = self.passed + 1..;
+        self.ready
+            .iter()
+            .zip(due)
+            .any(|(event, due)| event.position.0 != due)
+    }
+
+    /// The server leaves out in silence what the stream trimmed before it could be delivered: while we were behind, or while nobody asked
+    /// it for more. So it is asked, after the delivery, whether the stream still reaches back to where we were before: then it has left
+    /// out nothing that was for us.
     async fn nothing_was_trimmed(&mut self) -> Result<(), SourceError> {
         let state = self.nats.stream_state(subjects::EVENTS).await;
         match state.map_err(broker("the stream's state"))? {
@@ -319,6 +332,11 @@ impl Source {
 
     async fn ask_the_ledger(&mut self) -> Result<Position, SourceError> {
         let head = self.ledger.head(Position(0)).await?;
+        if head.position < self.given {
+            return Err(lost(
+                "the ledger ends before what it gave: it is another, or was restored from an older backup",
+            ));
+        }
         if self.gap.is_some() || head.position <= self.passed {
             return Ok(Position(self.passed));
         }
@@ -363,7 +381,7 @@ impl Source {
             && let Err(error) = acker.ack().await
         {
             // The durable is a cache: what is not acknowledged comes again and is known.
-            tracing::debug!(%error, "an acknowledgement was lost");
+            tracing::debug!(error = %crate::telemetry::chain(&*error), "an acknowledgement was lost");
         }
     }
 

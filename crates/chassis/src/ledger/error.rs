@@ -90,7 +90,39 @@ pub enum LedgerError {
     },
 }
 
+/// What whoever asked a service can do when the ledger had no effect: from this each service's refusals follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Use another request id, or send what was sent under this one.
+    AnotherId,
+    /// Send less.
+    Less,
+    /// Send the same again with the same id: others were faster, the ledger is away, or it has to let us in first.
+    Again,
+    /// Nothing: what we made of the request is at fault.
+    Nothing,
+}
+
 impl LedgerError {
+    /// What the caller of a service can do about it: the one table.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::RequestIdReused => Remedy::AnotherId,
+            Self::TooLarge { .. } => Remedy::Less,
+            Self::Unavailable { .. }
+            | Self::WrongExpectedVersion { .. }
+            | Self::CaseMoved { .. }
+            | Self::LeaseLost { .. }
+            | Self::Denied { .. } => Remedy::Again,
+            Self::ForeignCategory { .. }
+            | Self::ForeignActor { .. }
+            | Self::Invalid { .. }
+            | Self::MustBeKept { .. }
+            | Self::Answer { .. } => Remedy::Nothing,
+        }
+    }
+
     /// Whether the same request may succeed later without a change.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -172,7 +172,7 @@ impl WorkQueue {
                             stream = self.stream,
                             durable = self.durable,
                             failures,
-                            error = &error as &dyn std::error::Error,
+                            error = %crate::telemetry::chain(&error),
                             "cannot open the work queue; trying again"
                         );
                         self.backoff.pause().await;
@@ -196,7 +196,7 @@ impl WorkQueue {
                     };
                 }
                 Some(Err(error)) => {
-                    tracing::info!(stream = self.stream, durable = self.durable, %error, "the work queue broke off; opening it again");
+                    tracing::info!(stream = self.stream, durable = self.durable, error = %crate::telemetry::chain(&error), "the work queue broke off; opening it again");
                     self.messages = None;
                     self.backoff.pause().await;
                 }

@@ -90,7 +90,7 @@ async fn cancel_on_signal(shutdown: CancellationToken) {
             }
         }
         Err(error) => {
-            tracing::warn!(%error, "SIGTERM cannot be heard; Ctrl-C can");
+            tracing::warn!(error = %crate::telemetry::chain(&error), "SIGTERM cannot be heard; Ctrl-C can");
             let _ = tokio::signal::ctrl_c().await;
         }
     }

@@ -6,7 +6,7 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
-use super::{DRAIN, Life, Running};
+use super::{DRAIN, Life, Running, http};
 use crate::config::ListenConfig;
 use crate::health::{self, Health};
 
@@ -20,7 +20,7 @@ pub async fn serve(
     life: Life,
     health: &Health,
     grpc: Routes,
-    http: axum::Router,
+    http_routes: axum::Router,
 ) -> anyhow::Result<()> {
     let Life {
         shutdown,
@@ -62,16 +62,11 @@ pub async fn serve(
             TcpIncoming::from(grpc_listener).with_nodelay(Some(true)),
             shutdown.clone().cancelled_owned(),
         );
-    let http_app = http.merge(health::router(health.clone()));
+    let http_app = http_routes.merge(health::router(health.clone()));
     let http_stop = shutdown.clone();
     let http_server = async {
-        match http_listener {
-            Some(listener) => {
-                axum::serve(listener, http_app)
-                    .with_graceful_shutdown(http_stop.cancelled_owned())
-                    .await
-            }
-            None => Ok(()),
+        if let Some(listener) = http_listener {
+            http::serve(listener, http_app, listen.http_limits, http_stop).await;
         }
     };
     health.set("listening", true);
@@ -81,10 +76,8 @@ pub async fn serve(
         let _ = ready.send(running);
     }
     let both = async {
-        let (grpc, http) = tokio::join!(async { grpc_server.await.context("the gRPC server") }, async {
-            http_server.await.context("the HTTP server")
-        },);
-        grpc.and(http)
+        let (grpc, ()) = tokio::join!(grpc_server, http_server);
+        grpc.context("the gRPC server")
     };
     tokio::pin!(both);
     tokio::select! {

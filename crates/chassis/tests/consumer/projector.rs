@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chassis::consumer::{Projection, ProjectionError, run_projector};
 use contracts::Recorded;
-use kernel::Position;
+use kernel::{Position, Reached};
 use readmodel::{Database, Migration, advance, forget, position};
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +30,7 @@ impl Projection for Seen {
         &["routing.case_accepted"]
     }
 
-    async fn position(&self) -> Result<Position, ProjectionError> {
+    async fn position(&self) -> Result<Reached, ProjectionError> {
         position(&self.0, "seen").await.map_err(ProjectionError::database)
     }
 
@@ -44,7 +44,7 @@ impl Projection for Seen {
                 .await
                 .map_err(ProjectionError::database)?;
         }
-        let (first, last) = (batch.first().unwrap().position, batch.last().unwrap().position);
+        let (first, last) = (batch.first().unwrap().position, batch.last().unwrap().reached());
         advance(&mut tx, "seen", first, last)
             .await
             .map_err(ProjectionError::database)?;
@@ -164,6 +164,39 @@ async fn a_projection_ahead_of_the_ledger_says_so_and_shows_nothing_more() {
             .contains("position 99, but the ledger ends at 0"),
         "{error}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projection_of_another_history_says_so_though_the_ledger_is_longer() {
+    let (lost, restored) = (World::start().await, World::start().await);
+    let database = Database::open("sqlite::memory:", &[SCHEMA]).await.unwrap();
+    lost.accept(&cases(1), 0..3).await;
+    let shutdown = CancellationToken::new();
+    let seen = || Arc::new(Seen(database.clone()));
+    let (waiter, run) = run_projector(seen(), lost.deps("p").await, shutdown.clone());
+    let task = tokio::spawn(run);
+    while !waiter.reached(Position(3)).await {}
+    shutdown.cancel();
+    task.await.unwrap().unwrap();
+
+    // As after the restore of an older backup, once the ledger has gone on from there.
+    restored.accept(&cases(2), 0..4).await;
+    let (_, run) = run_projector(seen(), restored.deps("p").await, CancellationToken::new());
+    let error = tokio::time::timeout(PATIENCE, run).await.unwrap().unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("at position 3, and the ledger has another there"),
+        "{error}"
+    );
+    assert!(error.contains("delete the read model"), "{error}");
+    // And where it is the same history, it goes on.
+    let shutdown = CancellationToken::new();
+    let (waiter, run) = run_projector(seen(), lost.deps("p").await, shutdown.clone());
+    let task = tokio::spawn(run);
+    lost.accept(&cases(1), 3..4).await;
+    while !waiter.reached(Position(4)).await {}
+    shutdown.cancel();
+    task.await.unwrap().unwrap();
 }
 
 fn unwanted() -> chassis::ledger::Append {

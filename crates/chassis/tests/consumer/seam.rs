@@ -16,7 +16,7 @@ use chassis::nats::Nats;
 use contracts::events::routing::{CaseAccepted, ProgressReported};
 use contracts::{Recorded, subjects};
 use futures::TryStreamExt as _;
-use kernel::{Actor, CaseId, Clock as _, Position};
+use kernel::{Actor, CaseId, Clock as _, Position, Reached};
 use testkit::chance::{Chance, rounds};
 use testkit::proxy::{Loss, Proxy};
 use tokio::sync::watch;
@@ -76,8 +76,8 @@ impl Projection for Everything {
         &[]
     }
 
-    async fn position(&self) -> Result<Position, ProjectionError> {
-        Ok(Position(*self.at.borrow()))
+    async fn position(&self) -> Result<Reached, ProjectionError> {
+        Ok(Position(*self.at.borrow()).into())
     }
 
     async fn apply(&self, batch: &[Recorded]) -> Result<(), ProjectionError> {
@@ -104,7 +104,7 @@ impl Reaction for Everything {
         let event = &delivered.event;
         self.take(std::slice::from_ref(event)).await;
         let accepted: CaseAccepted = event.decode()?.expect("only what is wanted arrives");
-        if accepted.revision % ANSWERED != 0 {
+        if !accepted.revision.is_multiple_of(ANSWERED) {
             return Ok(());
         }
         let answer = ProgressReported {
@@ -281,7 +281,7 @@ async fn each_position_is_seen_once_and_in_order_while_the_stream_is_trimmed_and
     projector.await.unwrap().unwrap();
     reactor.await.unwrap();
 
-    let seen = projection.seen.lock().unwrap();
+    let seen = std::mem::take(&mut *projection.seen.lock().unwrap());
     for (seen, due) in seen.iter().zip(1..) {
         assert_eq!(seen.0, Position(due), "seen in place of {due}: {done:?}");
     }
@@ -297,7 +297,7 @@ async fn each_position_is_seen_once_and_in_order_while_the_stream_is_trimmed_and
         };
         accepted += 1;
         due.entry(event.case).or_default().push(event.position);
-        if acceptance.revision % ANSWERED == 0 {
+        if acceptance.revision.is_multiple_of(ANSWERED) {
             expected.push(Some(event.id));
         }
     }

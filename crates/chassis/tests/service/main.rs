@@ -1,6 +1,8 @@
 //! A service's life: readiness, metrics, a task that fails, the word to stop; and what refuses to start.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod http;
+
 use std::time::Duration;
 
 use chassis::config::{BrokerAccess, ServiceConfig};

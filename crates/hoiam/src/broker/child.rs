@@ -80,7 +80,7 @@ impl Broker {
     pub async fn stop(self) {
         self.stop.cancel();
         if let Err(error) = self.watcher.await {
-            tracing::error!(%error, "the watch over nats-server ended badly");
+            tracing::error!(error = %chassis::telemetry::chain(&error), "the watch over nats-server ended badly");
         }
     }
 }

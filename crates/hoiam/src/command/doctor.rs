@@ -149,6 +149,19 @@ fn leader(head: &HeadReply, report: &mut Report) {
     }
 }
 
+/// What the relay's patrol has found so far.
+fn audited(said: &str, report: &mut Report) {
+    if said.starts_with("differs") {
+        report.wrong(
+            "stream's content",
+            format!("it is not what is on record: it {said}"),
+            "`hoiam ledger audit-stream` shows all of it; `hoiam ledger rebuild-stream` makes the stream anew from the record",
+        );
+    } else if !said.is_empty() {
+        report.well("stream's content", format!("compared with the record, it {said}"));
+    }
+}
+
 /// The stream has to reach what was on record when we came.
 async fn relay(ledger: &LedgerClient, nats: Option<&Nats>, head: HeadReply, report: &mut Report) {
     let at_least = head.position;
@@ -179,6 +192,7 @@ async fn relay(ledger: &LedgerClient, nats: Option<&Nats>, head: HeadReply, repo
         ),
         Err(error) => return report.wrong("relay", error.to_string(), "look whether the ledger is well"),
     }
+    audited(&head.stream_audit, report);
     let Some(nats) = nats else { return };
     match until(
         async || nats.stream_state(subjects::EVENTS).await,

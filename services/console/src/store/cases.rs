@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use kernel::{CaseId, Instant, Position};
+use kernel::{CaseId, Instant, Position, Reached};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -33,7 +33,7 @@ impl Store {
         rows: &[CaseRow],
         directory: &[DirectoryChange],
         first: Position,
-        last: Position,
+        last: impl Into<Reached>,
     ) -> Result<(), StoreError> {
         let mut tx = self.database.begin().await?;
         for row in rows {

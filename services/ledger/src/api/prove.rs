@@ -30,7 +30,7 @@ impl Api {
             Ok(Err(error)) => {
                 tracing::error!(
                     position,
-                    error = &error as &dyn std::error::Error,
+                    error = %chassis::telemetry::chain(&error),
                     "a proof cannot be made"
                 );
                 return Err(Status::data_loss(

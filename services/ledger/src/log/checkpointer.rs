@@ -229,7 +229,7 @@ impl Checkpointer {
                     self.until_due(began).await;
                 }
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "nothing is signed");
+                    tracing::error!(error = %chassis::telemetry::chain(&error), "nothing is signed");
                     self.tell(format!("stopped: {error}"));
                     self.edge = None;
                     tokio::time::sleep(LOOK_AGAIN).await;

@@ -47,7 +47,7 @@ async fn answer(tiles: &TileStore, path: &str) -> Response {
         Err(error) => {
             tracing::error!(
                 path,
-                error = &error as &dyn std::error::Error,
+                error = %chassis::telemetry::chain(&error),
                 "a file of the log cannot be read"
             );
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

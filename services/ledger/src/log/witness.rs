@@ -210,7 +210,7 @@ impl Witness {
         let path = memory(&self.folder, &checkpoint.origin);
         if let Err(error) = replace(&path, written.to_string().as_bytes()) {
             tracing::error!(
-                error = &error as &dyn std::error::Error,
+                error = %chassis::telemetry::chain(&error),
                 "not cosigned: it cannot be written down"
             );
             return Answer::NotStored;

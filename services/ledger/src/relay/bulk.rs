@@ -10,7 +10,7 @@ use contracts::subjects;
 use futures::StreamExt;
 
 /// Most messages in one answer.
-const BATCH: usize = 1_000;
+pub(super) const BATCH: usize = 1_000;
 /// Between two messages of one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What the server puts at the end of a batch.

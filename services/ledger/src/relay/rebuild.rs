@@ -65,7 +65,7 @@ fn refusal(ended: Ended) -> Status {
         )),
         other => {
             tracing::error!(
-                error = &other as &dyn std::error::Error,
+                error = %chassis::telemetry::chain(&other),
                 "the stream could not be made anew"
             );
             Status::unavailable(format!("{other}: look whether the broker is well, and ask again"))

@@ -20,16 +20,19 @@ pub struct StreamSettings {
     pub replicas: usize,
     /// How long EVENTS keeps what is on record; older history comes from the ledger.
     pub keep_events: Duration,
+    /// How many messages of EVENTS are compared with the record each second; 0: none.
+    pub patrol: u32,
 }
 
 impl StreamSettings {
-    /// One server, 90 days.
+    /// One server, 90 days, nothing compared.
     #[must_use]
     pub const fn one_server(shards: u32) -> Self {
         Self {
             shards,
             replicas: 1,
             keep_events: Duration::from_secs(90 * 24 * 60 * 60),
+            patrol: 0,
         }
     }
 }

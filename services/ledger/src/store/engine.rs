@@ -191,7 +191,7 @@ impl Conn {
         };
         if let Err(error) = closed {
             tracing::debug!(
-                error = &error as &dyn std::error::Error,
+                error = %chassis::telemetry::chain(&error),
                 "a connection ended otherwise"
             );
         }

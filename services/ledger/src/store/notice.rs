@@ -24,7 +24,7 @@ pub(crate) async fn listen(engine: Engine, store: Store, stop: CancellationToken
         };
         let Err(error) = heard else { return };
         tracing::debug!(
-            error = &error as &dyn std::error::Error,
+            error = %chassis::telemetry::chain(&error),
             "notices of new events are not heard; trying again"
         );
         tokio::select! {

@@ -77,7 +77,7 @@ impl Index {
                         }
                     }
                     Err(error) => {
-                        tracing::warn!(error = &error as &dyn std::error::Error, "the blind index waits");
+                        tracing::warn!(error = %chassis::telemetry::chain(&error), "the blind index waits");
                         tokio::time::sleep(PAUSE).await;
                     }
                 }

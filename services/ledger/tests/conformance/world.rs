@@ -68,6 +68,7 @@ impl World {
         let listen = ListenConfig {
             grpc_listen: "127.0.0.1:0".to_owned(),
             http_listen: None,
+            http_limits: Default::default(),
             callers: Some(callers),
         };
         let config = Config {
@@ -77,6 +78,7 @@ impl World {
             no_relay: true,
             advertise: None,
             accept_clock: None,
+            patrol: 0,
             log: Default::default(),
             listen,
             broker: Default::default(),

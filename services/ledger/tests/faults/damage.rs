@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use contracts::grpc::ledger as wire;
+use contracts::subjects;
 use sqlx::{Connection as _, SqliteConnection};
 use testkit::chance::{Chance, rounds};
 use testkit::nats::NatsServer;
 use testkit::record::Record;
 
-use crate::world::{Load, PATIENCE, Site, program, relayed};
+use crate::world::{Client, Load, PATIENCE, Site, program, relayed};
 
 /// The newest block of the stream EVENTS.
 fn block(nats: &NatsServer) -> PathBuf {
@@ -30,9 +32,15 @@ fn block(nats: &NatsServer) -> PathBuf {
 }
 
 fn flip(file: &Path, place: usize) {
-    let mut bytes = std::fs::read(file).unwrap();
-    bytes[place] ^= 1;
-    std::fs::write(file, bytes).unwrap();
+    use std::os::unix::fs::FileExt as _;
+    let mut byte = [0];
+    let file = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(file)
+        .unwrap();
+    file.read_exact_at(&mut byte, place as u64).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], place as u64).unwrap();
 }
 
 /// Damages the stream's files while its server is down; then the relay makes the stream what the ledger is, to the last message.
@@ -86,6 +94,63 @@ async fn a_bit_flipped_in_a_block_of_the_stream_is_mended() {
         flip(&block, chance.below(length) as usize);
     })
     .await;
+}
+
+/// The server notices nothing: it looks at a block's bytes when somebody reads them. The relay's patrol does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bit_flipped_under_a_running_server_is_found_by_the_patrol_and_gone_once_the_stream_is_made_anew() {
+    let nats = NatsServer::start().await.unwrap();
+    let site = Site::sqlite().relaying_to(nats.url());
+    let _process = site.start(&[("HOIAM_LEDGER_PATROL", "1000")]).await;
+    let acknowledged = Load::start(&[&site], 8, 20).done().await;
+    let mut client = site.client();
+    relayed(&mut client).await;
+    let head = client
+        .head(wire::HeadRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    audited(&mut client, &format!("agrees up to {}", head.position)).await;
+    // In a word that stands in the data of one event only, in the middle of them.
+    let block = block(&nats);
+    let bytes = std::fs::read(&block).unwrap();
+    let places: Vec<usize> = bytes
+        .windows(4)
+        .enumerate()
+        .filter(|(_, it)| it == b"{\"n\"")
+        .map(|(n, _)| n)
+        .collect();
+    flip(&block, places[places.len() / 2] + 1);
+    audited(&mut client, "differs at ").await;
+    assert!(
+        client
+            .head(wire::HeadRequest::default())
+            .await
+            .unwrap()
+            .get_ref()
+            .relay_state
+            == "following"
+    );
+    site.in_order(&acknowledged).await;
+
+    // Once it is gone, the relay makes it anew.
+    let broker = nats.connect().await.unwrap();
+    broker.jetstream().delete_stream(subjects::EVENTS).await.unwrap();
+    audited(&mut client, &format!("agrees up to {}", head.position)).await;
+}
+
+/// Waits until the patrol says so.
+async fn audited(client: &mut Client, says: &str) {
+    let mut last = String::new();
+    let wait = async {
+        while !last.starts_with(says) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let head = client.head(wire::HeadRequest::default()).await.unwrap();
+            last = head.into_inner().stream_audit;
+        }
+    };
+    let said = tokio::time::timeout(PATIENCE, wait).await;
+    assert!(said.is_ok(), "the patrol says {last:?}, not {says:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -246,6 +246,8 @@ async fn an_auditor_names_each_position_where_the_stream_says_something_else() {
             (15, "ce-extra".to_owned(), true, true),
         ]
     );
+    // It leads again only in a moment.
+    world.ledger.relayed().await.unwrap();
     rebuild(&world, "test", 0, false).await.unwrap();
     tokio::time::timeout(Duration::from_secs(30), world.the_stream_is_the_ledger())
         .await

@@ -35,7 +35,7 @@ pub(crate) async fn run(nats: Nats, desk: Arc<Desk>, shutdown: CancellationToken
         let mut requests = match nats.subscribe_queue(subjects::DESK_ALL, QUEUE).await {
             Ok(requests) => requests,
             Err(error) => {
-                tracing::warn!(%error, "the desk cannot be heard; trying again");
+                tracing::warn!(error = %chassis::telemetry::chain(&error), "the desk cannot be heard; trying again");
                 backoff.pause().await;
                 continue;
             }
@@ -89,10 +89,12 @@ async fn serve(desk: &Desk, message: &Message) {
         match serde_json::to_vec(&reply) {
             Ok(body) => {
                 if let Err(error) = message.respond(&Headers::new(), Bytes::from(body)).await {
-                    tracing::warn!(%error, "a unit could not be answered; it will ask again with the same id");
+                    tracing::warn!(error = %chassis::telemetry::chain(&error), "a unit could not be answered; it will ask again with the same id");
                 }
             }
-            Err(error) => tracing::error!(%error, "a reply cannot be written"),
+            Err(error) => {
+                tracing::error!(error = %chassis::telemetry::chain(&error), "a reply cannot be written")
+            }
         }
     };
     trace::caused_by(traceparent, answering.instrument(span)).await;
