@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use kernel::Actor;
 use serde::{Deserialize, Serialize};
@@ -115,13 +115,19 @@ pub enum CallersError {
     },
 }
 
+/// How long the file is taken to be what it was. Somebody whose token is not in the list is looked for in the file at once.
+const LOOK: Duration = Duration::from_millis(250);
+
+type Known = Arc<Vec<(Vec<u8>, Arc<Caller>)>>;
+
 #[derive(Debug)]
 struct Loaded {
-    callers: Arc<Vec<(Vec<u8>, Caller)>>,
+    callers: Known,
     modified: Option<SystemTime>,
+    looked: Instant,
 }
 
-/// Who may call; reads its file again when it changed. Cheap to clone.
+/// Who may call; reads its file again when it changed, a quarter of a second later at most. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Callers {
     path: Option<PathBuf>,
@@ -141,13 +147,14 @@ impl Callers {
         let callers = file
             .callers
             .into_iter()
-            .filter_map(|c| Some((hex::decode(&c.token_sha256).ok()?, c)))
+            .filter_map(|c| Some((hex::decode(&c.token_sha256).ok()?, Arc::new(c))))
             .collect();
         Self {
             path: None,
             loaded: Arc::new(Mutex::new(Loaded {
                 callers: Arc::new(callers),
                 modified: None,
+                looked: Instant::now(),
             })),
         }
     }
@@ -168,7 +175,7 @@ impl Callers {
     ///
     /// # Errors
     /// `Unauthenticated` without a token or with one that nobody here has.
-    pub fn authenticate(&self, metadata: &MetadataMap) -> Result<Caller, Status> {
+    pub fn authenticate(&self, metadata: &MetadataMap) -> Result<Arc<Caller>, Status> {
         let token = metadata
             .get("authorization")
             .and_then(|v| v.to_str().ok())
@@ -180,23 +187,30 @@ impl Callers {
 
     /// Who has this token.
     #[must_use]
-    pub fn by_token(&self, token: &str) -> Option<Caller> {
+    pub fn by_token(&self, token: &str) -> Option<Arc<Caller>> {
         let digest = Sha256::digest(token.as_bytes());
         // Every entry is compared to its end, so that the time says nothing about where they differ.
-        self.current().iter().fold(None, |found, (known, caller)| {
-            if same(known, &digest) {
-                Some(caller.clone())
-            } else {
-                found
-            }
-        })
+        let found = |known: Known| {
+            known.iter().fold(None, |found, (known, caller)| {
+                if same(known, &digest) {
+                    Some(Arc::clone(caller))
+                } else {
+                    found
+                }
+            })
+        };
+        found(self.current(LOOK)).or_else(|| found(self.current(Duration::ZERO)))
     }
 
-    /// The list in force: read anew when the file's time of change differs; a file that became bad leaves the old list in force.
-    fn current(&self) -> Arc<Vec<(Vec<u8>, Caller)>> {
+    /// The list in force: read anew when the file's time of change differs; a file that became bad leaves the old list in force. The file
+    /// is looked at when the last look is `age` old.
+    fn current(&self, age: Duration) -> Known {
         #[expect(clippy::expect_used, reason = "nothing panics while the lock is held")]
         let mut loaded = self.loaded.lock().expect("no holder panics");
-        if let Some(path) = &self.path {
+        if let Some(path) = &self.path
+            && loaded.looked.elapsed() >= age
+        {
+            loaded.looked = Instant::now();
             let modified = modified(path);
             if modified != loaded.modified {
                 match read(path) {
@@ -234,7 +248,7 @@ fn read(path: &Path) -> Result<Loaded, CallersError> {
     let mut callers = Vec::with_capacity(file.callers.len());
     for caller in file.callers {
         match hex::decode(&caller.token_sha256) {
-            Ok(digest) if digest.len() == 32 => callers.push((digest, caller)),
+            Ok(digest) if digest.len() == 32 => callers.push((digest, Arc::new(caller))),
             _ => {
                 return Err(content(format!(
                     "token_sha256 of `{}` is not 64 hex digits",
@@ -246,6 +260,7 @@ fn read(path: &Path) -> Result<Loaded, CallersError> {
     Ok(Loaded {
         callers: Arc::new(callers),
         modified,
+        looked: Instant::now(),
     })
 }
 

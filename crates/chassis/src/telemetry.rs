@@ -54,7 +54,10 @@ pub fn init(service: &'static str, config: &TelemetryConfig) -> Telemetry {
             .with_endpoint(endpoint)
             .build()
         {
-            Ok(exporter) => builder = builder.with_batch_exporter(exporter),
+            Ok(exporter) => {
+                builder = builder.with_batch_exporter(exporter);
+                trace::export();
+            }
             Err(error) => trouble = Some(error),
         }
     }

@@ -55,7 +55,8 @@ impl Classification for Api {
         &self,
         request: Request<ListReviewsRequest>,
     ) -> Result<Response<ListReviewsReply>, Status> {
-        acts_for_people(&self.callers.authenticate(request.metadata())?)?;
+        let caller = self.callers.authenticate(request.metadata())?;
+        acts_for_people(&caller)?;
         let request = request.into_inner();
         // Not there after a second: the answer says how far it is, and the page that it is still being processed.
         self.reviews.reached(Position(request.at_least)).await;

@@ -9,6 +9,7 @@ mod search;
 mod stream;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::callers::{Caller, Callers};
@@ -39,9 +40,9 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 pub(crate) struct Api {
     pub(crate) store: Store,
     pub(crate) writer: WriterHandle,
-    pub(crate) vault: std::sync::Arc<Vault>,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) callers: Callers,
-    pub(crate) clock: std::sync::Arc<dyn kernel::Clock>,
+    pub(crate) clock: Arc<dyn kernel::Clock>,
     pub(crate) relay: watch::Receiver<RelayStatus>,
     pub(crate) leadership: Leadership,
     /// None where this instance does not relay.
@@ -54,12 +55,12 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    fn caller(&self, metadata: &MetadataMap) -> Result<Caller, Status> {
+    fn caller(&self, metadata: &MetadataMap) -> Result<Arc<Caller>, Status> {
         self.callers.authenticate(metadata)
     }
 
     /// A caller who may read the ledger.
-    fn reader(&self, metadata: &MetadataMap) -> Result<Caller, Status> {
+    fn reader(&self, metadata: &MetadataMap) -> Result<Arc<Caller>, Status> {
         let caller = self.caller(metadata)?;
         if caller.read {
             Ok(caller)

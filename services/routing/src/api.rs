@@ -90,7 +90,7 @@ impl Api {
         };
         Ok(Call {
             unit,
-            caller: caller.name,
+            caller: caller.name.clone(),
             actor,
             verb,
             request,

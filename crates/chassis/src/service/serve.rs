@@ -10,6 +10,9 @@ use super::{DRAIN, Life, Running, http};
 use crate::config::ListenConfig;
 use crate::health::{self, Health};
 
+/// Bytes of one call that may be on their way before they are taken.
+const WINDOW: u32 = 1 << 20;
+
 /// Binds, says that it is ready, and serves until the word to stop; then gives running calls `DRAIN` to finish. Adds gRPC health and
 /// reflection, and `/healthz`, `/readyz`, `/metrics`.
 ///
@@ -53,6 +56,9 @@ pub async fn serve(
         .context("the descriptors for reflection")?;
     let grpc_server = Server::builder()
         .http2_keepalive_interval(Some(std::time::Duration::from_secs(15)))
+        // A pipeline of appends fills the protocol's 64 KiB a hundred requests at a time, and waits.
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(2 * WINDOW)
         .add_routes(grpc)
         .add_service(health_service)
         .add_service(reflection)

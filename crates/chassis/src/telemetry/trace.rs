@@ -1,6 +1,7 @@
 //! The trace context (W3C `traceparent`) of the current span, and back.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceContextExt;
@@ -11,6 +12,19 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 tokio::task_local! {
     /// What the work at hand was caused by; carried on where no subscriber makes spans.
     static INCOMING: String;
+}
+
+static EXPORTED: AtomicBool = AtomicBool::new(false);
+
+/// Says that spans go somewhere.
+pub(super) fn export() {
+    EXPORTED.store(true, Ordering::Relaxed);
+}
+
+/// Whether spans go somewhere. Where they do not, the hottest paths make none.
+#[must_use]
+pub fn exported() -> bool {
+    EXPORTED.load(Ordering::Relaxed)
 }
 
 /// Runs a future as caused by `traceparent`; what is none is left out, whoever sent it.

@@ -94,6 +94,17 @@ pub(crate) enum Conn {
     Postgres(PgConnection),
 }
 
+/// How PostgreSQL plans the ledger's statements. Each goes through an index to a bounded number of rows, and no other plan is ever right:
+/// with statistics of yesterday, or none, the planner has read the whole table of streams for each batch (19 ms an append at 100,000 streams).
+const PLANNING: [(&str, &str); 6] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("max_parallel_workers_per_gather", "0"),
+    ("jit", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+];
+
 /// Readers' connections. Each is a thread with SQLite.
 const READERS: u32 = 8;
 
@@ -113,8 +124,9 @@ impl Pool {
                 let pool = PgPoolOptions::new()
                     .max_connections(READERS)
                     .acquire_timeout(Duration::from_secs(5));
-                let options =
-                    PgConnectOptions::clone(options).options([("default_transaction_read_only", "on")]);
+                let options = PgConnectOptions::clone(options)
+                    .options(PLANNING)
+                    .options([("default_transaction_read_only", "on")]);
                 Self::Postgres(pool.connect_with(options).await?)
             }
         })
@@ -164,6 +176,7 @@ impl Conn {
                     ("tcp_keepalives_count", "3"),
                 ];
                 let mut conn = PgConnectOptions::clone(options)
+                    .options(PLANNING)
                     .options(settings)
                     .connect()
                     .await?;

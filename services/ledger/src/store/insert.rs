@@ -144,7 +144,8 @@ pub(crate) async fn sqlite(
 }
 
 /// Everything in one statement, whatever the size of the batch: columns travel as arrays, and one answer instead of six is waited for
-/// while the head row is locked. No part reads what another writes. Those who
+/// while the head row is locked. No part reads what another writes. Where another writer has raised the fence, or the record does not
+/// end where this batch begins, it divides by zero, and nothing of it is there. Those who
 /// listen are told once a batch, when it is committed (see `notice`).
 const POSTGRES: &str = "\
     WITH begun AS ( \
@@ -166,18 +167,27 @@ const POSTGRES: &str = "\
       INSERT INTO requests (request_id, position, count, digest, recorded_at) \
       SELECT * FROM UNNEST($28::bytea[], $29::bigint[], $30::bigint[], $31::bytea[], $32::bigint[]) \
     ) \
-    UPDATE head SET position = $33, recorded_at = $34, streams = $35, frontier = $36 WHERE id = 1 \
+    UPDATE head SET position = $33, recorded_at = $34, streams = $35, frontier = $36, \
+      fence = fence / (fence = $37 AND position = $38)::int WHERE id = 1 \
     RETURNING pg_notify('hoiam_ledger_head', $33::text)";
 
+const DIVISION_BY_ZERO: &str = "22012";
+
 /// Writes a batch and the head row that follows from it.
-pub(crate) async fn postgres(conn: &mut PgConnection, rows: &Rows, head: &HeadRow) -> Result<(), StoreError> {
+pub(crate) async fn postgres(
+    conn: &mut PgConnection,
+    rows: &Rows,
+    head: &HeadRow,
+    fence: i64,
+) -> Result<(), StoreError> {
     let Rows {
         events,
         requests,
         new_streams,
         moved_streams,
     } = rows;
-    sqlx::query(POSTGRES)
+    let before = head.position - int(events.len() as u64);
+    let written = sqlx::query(POSTGRES)
         .bind(column(new_streams, |stream| int(stream.number)))
         .bind(column(new_streams, |stream| stream.category.as_str()))
         .bind(column(new_streams, |stream| stream.id.as_bytes().as_slice()))
@@ -218,9 +228,17 @@ pub(crate) async fn postgres(conn: &mut PgConnection, rows: &Rows, head: &HeadRo
         .bind(head.recorded_at)
         .bind(head.streams)
         .bind(head.frontier.as_slice())
+        .bind(fence)
+        .bind(before)
         .execute(conn)
-        .await?;
-    Ok(())
+        .await;
+    match written {
+        Ok(_) => Ok(()),
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(DIVISION_BY_ZERO) => {
+            Err(StoreError::NotLeader)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn column<'a, Row, T>(rows: &'a [Row], value: impl Fn(&'a Row) -> T) -> Vec<T> {

@@ -45,6 +45,8 @@ pub(crate) struct StreamRow {
 pub(crate) struct Session {
     conn: Conn,
     fence: i64,
+    /// What the last transaction left, on a server: nobody else writes it without raising the fence, and each write checks that.
+    head: Option<HeadRow>,
     /// Held while the session lives: no second process writes to the same file.
     _lock: Option<File>,
 }
@@ -89,6 +91,7 @@ impl Session {
         Ok(Self {
             conn,
             fence,
+            head: None,
             _lock: lock,
         })
     }
@@ -142,6 +145,19 @@ impl Session {
             Ok(head)
         } else {
             Err(StoreError::NotLeader)
+        }
+    }
+
+    /// The head as the last batch left it, once: then appends need neither lock nor look, and [`Session::write`] is a transaction by
+    /// itself. `None` after anything that went wrong, at the beginning, and in a file, where both cost nothing.
+    pub(crate) fn take_head(&mut self) -> Option<HeadRow> {
+        self.head.take()
+    }
+
+    /// What a batch left, after it was committed.
+    pub(crate) fn leave_head(&mut self, head: HeadRow) {
+        if matches!(self.conn, Conn::Postgres(_)) {
+            self.head = Some(head);
         }
     }
 
@@ -251,10 +267,13 @@ impl Session {
     }
 
     /// Writes what a batch decided, and the head row that follows from it.
+    ///
+    /// # Errors
+    /// `NotLeader` when another has taken over, on a server: then nothing was written.
     pub(crate) async fn write(&mut self, rows: &Rows, head: &HeadRow) -> Result<(), StoreError> {
         match &mut self.conn {
             Conn::Sqlite(conn) => insert::sqlite(conn, rows, head).await,
-            Conn::Postgres(conn) => insert::postgres(conn, rows, head).await,
+            Conn::Postgres(conn) => insert::postgres(conn, rows, head, self.fence).await,
         }
     }
 

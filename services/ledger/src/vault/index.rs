@@ -13,14 +13,17 @@ use super::kek::{Bare, Fingerprint};
 use super::terms::{self, Term};
 use super::{Opened, Vault};
 use crate::error::StoreError;
-use crate::event::Filter;
 use crate::leadership::Leadership;
 use crate::store::tokens::{Token, TokenRow, TokenStore};
 use crate::store::{Engine, Store};
 use crate::writer::WriterHandle;
 
-/// Events looked at, opened and indexed together.
-const BATCH: usize = 200;
+/// Events opened and indexed together.
+const BATCH: usize = 500;
+/// Positions that one statement looks at for them.
+const WINDOW: u64 = 5_000;
+/// Between two looks at what came: many events share one transaction of the index, which competes with the writer's for the disk.
+const PACE: Duration = Duration::from_millis(250);
 /// Pause after an error of a database.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -75,6 +78,7 @@ impl Index {
                             changed = head.changed() => if changed.is_err() { return },
                             () = leadership.lost(fence) => {}
                         }
+                        tokio::time::sleep(PACE).await;
                     }
                     Err(error) => {
                         tracing::warn!(error = %chassis::telemetry::chain(&error), "the blind index waits");
@@ -91,7 +95,7 @@ impl Index {
 }
 
 impl Vault {
-    /// Indexes the next events; false when there are none.
+    /// Indexes the next events; false when it has come to the head.
     async fn index_next(&self, store: &Store) -> Result<bool, StoreError> {
         let index = &self.index;
         let head = *store.watch().borrow();
@@ -100,16 +104,16 @@ impl Vault {
             index.store.purge().await?;
         }
         let from = index.store.progress().await? + 1;
-        let events = store.read_all(from, u64::MAX, BATCH, &Filter::default()).await?;
-        let Some(last) = events.last().map(|event| event.position) else {
+        if from > head {
             return Ok(false);
+        }
+        let until = head.min(from + WINDOW - 1);
+        let sealed = store.sealed_of_cases(from..=until, BATCH).await?;
+        let last = if sealed.len() == BATCH {
+            sealed.last().copied().unwrap_or(until)
+        } else {
+            until
         };
-        // What belongs to no case is policies, and no person's words.
-        let sealed: Vec<u64> = events
-            .iter()
-            .filter(|event| event.has_sealed() && event.case_id.is_some())
-            .map(|event| event.position)
-            .collect();
         let sealed = store.read_sealed(&sealed).await?;
         let opened = self.open_all(&sealed).await?;
         let mut rows = Vec::new();
@@ -127,6 +131,6 @@ impl Vault {
         }
         let living = |owner: &Uuid| !self.is_erased(owner);
         index.store.add(rows, last, living).await?;
-        Ok(true)
+        Ok(last < head)
     }
 }

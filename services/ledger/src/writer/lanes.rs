@@ -117,6 +117,11 @@ impl Lanes {
 }
 
 impl Work {
+    /// Whether it comes to new rows and nothing else.
+    pub(super) fn only_adds(&self) -> bool {
+        matches!(self, Self::Append(request) if request.erases().is_none())
+    }
+
     /// Rough size in memory.
     pub(super) fn weight(&self) -> usize {
         match self {

@@ -40,7 +40,16 @@ impl Writer {
             }
         };
         step("ledger.before_lock");
-        let mut head = session.begin().await?;
+        // Appends alone are looked up, decided and written without a transaction around: the one statement that writes them checks that
+        // nobody else has written since.
+        let left = session
+            .take_head()
+            .filter(|_| works.iter().all(|work| work.only_adds()));
+        let alone = left.is_some();
+        let mut head = match left {
+            Some(head) => head,
+            None => session.begin().await?,
+        };
         step("ledger.after_lock");
         self.store.committed(uint(head.position));
         let recorded_at = self.time.now().max(head.recorded_at);
@@ -61,6 +70,10 @@ impl Writer {
             .collect();
         let leases = lease_outcomes(session, works, batch.numbers.position, recorded_at).await?;
         let appended = !batch.events.is_empty();
+        if alone {
+            // Its insert and its commit are one.
+            step("ledger.before_commit");
+        }
         let events = if appended {
             self.write(session, &mut batch, keys, &mut head).await?
         } else {
@@ -71,12 +84,15 @@ impl Writer {
             session.erase(*case, *position).await?;
         }
         if appended || leases.iter().flatten().any(|(_, stored)| *stored) {
-            step("ledger.before_commit");
-            session.commit().await?;
+            if !alone {
+                step("ledger.before_commit");
+                session.commit().await?;
+            }
             step("ledger.after_commit_before_reply");
-        } else {
+        } else if !alone {
             session.rollback().await?;
         }
+        session.leave_head(head.clone());
         self.vault.erased(erased.into_iter().map(|(case, _)| case));
         self.store.committed(uint(head.position));
         metrics::histogram!(telemetry::BATCH).record(works.len() as f64);

@@ -1,5 +1,6 @@
 //! `hoiam bench ledger`: the ledger's speed, memory and growth on both databases, beside the peers that are installed.
 
+mod bundles;
 mod closed_loop;
 mod load;
 mod peers;
@@ -22,8 +23,8 @@ use closed_loop::Span;
 use peers::{Driver, MessageDb, UmaDb};
 use postgres::Postgres;
 use row::{Report, Row};
-use subject::Subject;
 pub(crate) use subject::serve;
+use subject::{Beside, Subject};
 
 /// How many ask at once.
 const CLIENTS: [usize; 5] = [1, 16, 64, 256, 1_024];
@@ -256,7 +257,7 @@ impl Site<'_> {
 
     async fn measure_all(&self, scale: &Scale, report: &mut Report) -> anyhow::Result<()> {
         let store = self.engine.name();
-        let subject = Subject::start(&self.folder, &self.database, None).await?;
+        let subject = Subject::start(&self.folder, &self.database, Beside::Nothing).await?;
         for clients in CLIENTS {
             let before = self.disk(&subject).await?;
             let measured = load::append(&subject, clients, scale.span).await?;
@@ -279,14 +280,41 @@ impl Site<'_> {
         ))?;
         report.add(self.memory(&subject, verified.count))?;
         subject.stop().await;
+        self.bundles(report).await?;
         self.relay(scale, report).await
+    }
+
+    /// With a log: what is on record is signed, and read back and checked from its files alone.
+    async fn bundles(&self, report: &mut Report) -> anyhow::Result<()> {
+        let store = self.engine.name();
+        let subject = Subject::start(&self.folder, &self.database, Beside::Log).await?;
+        bundles::signed(&subject).await?;
+        subject.stop().await;
+        let log = self.folder.tlog();
+        let (read, verified) = tokio::task::spawn_blocking(move || {
+            let read = bundles::read(&log)?;
+            anyhow::Ok((read, bundles::verify(&log)?))
+        })
+        .await??;
+        report.add(Row::rate(
+            "read all from bundles",
+            store,
+            read.count,
+            read.seconds,
+        ))?;
+        report.add(Row::rate(
+            "verify tree from bundles",
+            store,
+            verified.count,
+            verified.seconds,
+        ))
     }
 
     /// With a broker: what is on record is relayed to an empty stream, and then followed.
     async fn relay(&self, scale: &Scale, report: &mut Report) -> anyhow::Result<()> {
         let store = self.engine.name();
         let broker = Broker::start(&self.folder, 0).await?;
-        let subject = Subject::start(&self.folder, &self.database, Some(broker.url())).await?;
+        let subject = Subject::start(&self.folder, &self.database, Beside::Relay(broker.url())).await?;
         let (events, seconds) = relay::rate(&subject).await?;
         report.add(Row::rate("relay", store, events, seconds))?;
         let full = report
@@ -308,7 +336,7 @@ impl Site<'_> {
     /// Grows the history, and compares an append alone and the pipeline at its end with the same at the 100,000th event.
     async fn grow(&self, events: usize, scale: &Scale, report: &mut Report) -> anyhow::Result<()> {
         let store = self.engine.name();
-        let subject = Subject::start(&self.folder, &self.database, None).await?;
+        let subject = Subject::start(&self.folder, &self.database, Beside::Nothing).await?;
         let mut at = Vec::new();
         for until in [EARLY, events] {
             loop {

@@ -41,6 +41,17 @@ pub(super) fn admit(folder: &DataFolder) -> anyhow::Result<()> {
     }])
 }
 
+/// What the ledger does beside.
+#[derive(Clone, Copy)]
+pub(super) enum Beside<'a> {
+    /// Nothing: neither relay nor log.
+    Nothing,
+    /// It signs and writes the log's files.
+    Log,
+    /// It relays to this broker.
+    Relay(&'a str),
+}
+
 /// The ledger's process.
 pub(super) struct Subject {
     child: Child,
@@ -49,11 +60,11 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Starts it; with a broker it relays, without one it does not.
+    /// Starts it. What it does beside writing and answering is what it is told to.
     pub(super) async fn start(
         folder: &DataFolder,
         database: &str,
-        broker: Option<&str>,
+        beside: Beside<'_>,
     ) -> anyhow::Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command =
@@ -69,12 +80,17 @@ impl Subject {
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
             .kill_on_drop(true);
-        match broker {
-            Some(url) => command
-                .env("HOIAM_NATS_URL", url)
+        match beside {
+            Beside::Relay(broker) => command
+                .env("HOIAM_NATS_URL", broker)
                 .env("HOIAM_NATS_CREDENTIAL", folder.nats_credential("ledger")),
-            None => command.env("HOIAM_LEDGER_NO_RELAY", "true"),
+            Beside::Log | Beside::Nothing => command.env("HOIAM_LEDGER_NO_RELAY", "true"),
         };
+        if let Beside::Log = beside {
+            command
+                .env("HOIAM_LEDGER_LOG", folder.tlog())
+                .env("HOIAM_LEDGER_LOG_KEY", folder.log_key());
+        }
         let mut subject = Self {
             child: command.spawn().context("the ledger cannot be started")?,
             address: format!("http://127.0.0.1:{port}"),
