@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chassis::consumer::{Projection, ProjectionError};
 use contracts::Recorded;
 use contracts::events::directory::{Granted, Revoked};
-use kernel::{CaseId, Reached};
+use kernel::{CaseId, Position, Reached};
 use tokio::sync::broadcast;
 
 use crate::case::CaseRow;
