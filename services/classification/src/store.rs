@@ -180,7 +180,7 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(store.waiting(10).await.unwrap(), [first, second]);
-        assert_eq!(store.position().await.unwrap(), Position(4));
+        assert_eq!(store.position().await.unwrap().position, Position(4));
         let again = store.apply(&changes, Position(1), Position(3)).await;
         assert!(
             matches!(again, Err(DatabaseError::CheckpointMoved { .. })),
@@ -189,7 +189,7 @@ mod tests {
         store.reset().await.unwrap();
         assert_eq!(
             (
-                store.position().await.unwrap(),
+                store.position().await.unwrap().position,
                 store.waiting(10).await.unwrap().len()
             ),
             (Position(0), 0)

@@ -174,7 +174,7 @@ mod tests {
             .await
             .unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(store.position().await.unwrap(), Position(9));
+        assert_eq!(store.position().await.unwrap().position, Position(9));
 
         assert_eq!(store.owed().await.unwrap(), [("open", 4), ("missed", 1)]);
         // Page by page: those before 99, none twice, none left out though two share a deadline.
@@ -190,7 +190,7 @@ mod tests {
         );
 
         store.reset().await.unwrap();
-        assert_eq!(store.position().await.unwrap(), Position(0));
+        assert_eq!(store.position().await.unwrap().position, Position(0));
         assert_eq!(store.due(Instant(i64::MAX), None, 9).await.unwrap(), []);
     }
 

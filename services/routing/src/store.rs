@@ -245,7 +245,7 @@ mod tests {
             (b, dispatched("so_xd", 1, 4)),
         ];
         store.apply(&first, Position(1), Position(4)).await.unwrap();
-        assert_eq!(store.position().await.unwrap(), Position(4));
+        assert_eq!(store.position().await.unwrap().position, Position(4));
         let cases = |rows: Vec<Row>| {
             rows.into_iter()
                 .map(|row| (row.case, row.state))
@@ -312,7 +312,7 @@ mod tests {
         store.reset().await.unwrap();
         assert_eq!(
             (
-                store.position().await.unwrap(),
+                store.position().await.unwrap().position,
                 store.list(None, 10).await.unwrap().len()
             ),
             (Position(0), 0)
