@@ -67,7 +67,7 @@ async def main():
         name=f"unit system of {options.unit}",
     )
     subscription = await nc.jetstream().pull_subscribe_bind(f"unit-{options.unit}", stream="CASES")
-    done = {"fetched": 0, "opened": 0, "accepted": 0, "answered": 0, "returned": 0, "refused": []}
+    done = {"fetched": 0, "opened": 0, "accepted": 0, "answered": 0, "returned": 0, "recalled": 0, "refused": []}
     while True:
         try:
             messages = await subscription.fetch(batch=50, timeout=options.idle)
@@ -76,6 +76,11 @@ async def main():
         for message in messages:
             done["fetched"] += 1
             notice = json.loads(message.data)
+            if notice.get("recalled"):
+                # Taken back: nothing is opened or answered any more.
+                done["recalled"] += 1
+                await message.ack()
+                continue
             await handle(nc, options.unit, notice, done["fetched"], options.return_every, done)
             await message.ack()
     await nc.close()

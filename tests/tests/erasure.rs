@@ -102,7 +102,7 @@ fn what_is_erased_is_found_nowhere_and_the_key_over_all_keys_is_replaced() {
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("close the case first"), "{refused:?}");
     let done = erase(&system, "court_order", &["--yes", "--json"]).ok().json();
-    assert_eq!((&done["case"], &done["already"]), (&case.into(), &false.into()));
+    assert_eq!((&done["case"], &done["already"]), (&case.as_str().into(), &false.into()));
 
     // Everything that was made of it goes too: the messages to the citizen, the tokens.
     wait_for("the outbox to forget", || {
@@ -118,6 +118,20 @@ fn what_is_erased_is_found_nowhere_and_the_key_over_all_keys_is_replaced() {
     }
     let shown = system.hoiam(&["case", &erased]).ok();
     assert!(shown.stdout.contains("xóa vĩnh viễn"), "{shown:?}");
+    // The unit that had it is told so.
+    assert!(
+        story
+            .of("routing.case_dispatched")
+            .any(|event| event.case.as_deref() == Some(&*case)),
+        "a unit had it"
+    );
+    wait_for("the case to be taken back", || {
+        let story = system.replay();
+        let told = story
+            .of("routing.case_recalled")
+            .find(|event| event.case.as_deref() == Some(&*case) && event.data["reason"] == "erased");
+        told.map(drop)
+    });
 
     // The key over all keys: not while it runs; stopped half-way it goes on; then only the new one opens.
     let running = system.hoiam(&["ledger", "rotate-key"]);

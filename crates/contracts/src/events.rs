@@ -60,6 +60,7 @@ catalogue!(
     routing::CaseDispatched,
     routing::CaseAccepted,
     routing::CaseReturned,
+    routing::CaseRecalled,
     routing::ProgressReported,
     routing::ResultReported,
     obligation::ObligationOpened,

@@ -91,7 +91,7 @@ pub enum ReceiptOut {
     },
 }
 
-/// What is put before a unit on `cases.<office>.<unit>.<case>.<revision>`: facts and a reference, never content.
+/// What is put before a unit on `cases.<office>.<unit>.<case>.<revision>`, or taken back from it: facts and a reference, never content.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CaseNotice {
     /// The case.
@@ -117,10 +117,14 @@ pub struct CaseNotice {
     pub complete: bool,
     /// Codes of wards that the report may mean.
     pub wards: Vec<Code>,
-    /// Position of `case_dispatched`.
+    /// Position of `case_dispatched`, or of `case_recalled`.
     pub position: u64,
-    /// When it was dispatched.
+    /// When it was dispatched, or recalled.
     pub dispatched_at: Instant,
+    /// Set when the case is taken back: `elsewhere`, `erased`. Older revisions are over, their content is opened no more, and nothing is
+    /// answered to this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recalled: Option<Code>,
 }
 
 /// A notice from before `complete` was told.

@@ -254,7 +254,9 @@ impl CaseRow {
             self.state = State::WithUnit;
         } else if read::<routing::CaseAccepted>(event).is_some() {
             self.state = State::Accepted;
-        } else if read::<routing::CaseReturned>(event).is_some() {
+        } else if read::<routing::CaseReturned>(event).is_some()
+            || read::<routing::CaseRecalled>(event).is_some()
+        {
             self.state = State::WithOffice;
         } else if let Some(e) = read::<routing::ResultReported>(event) {
             // A part done is no answer: the unit goes on with the rest.

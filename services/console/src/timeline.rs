@@ -76,13 +76,14 @@ impl Line {
     /// Whether `why` says why, and not only more about it.
     #[must_use]
     pub fn says_why(&self) -> bool {
-        const REASONED: [&str; 9] = [
+        const REASONED: [&str; 10] = [
             report::EmergencySuspected::TYPE,
             report::ReportRefused::TYPE,
             classification::ReportClassified::TYPE,
             routing::CaseRouted::TYPE,
             routing::CaseDispatched::TYPE,
             routing::CaseReturned::TYPE,
+            routing::CaseRecalled::TYPE,
             obligation::ObligationOvertaken::TYPE,
             feedback::CaseClosed::TYPE,
             feedback::CaseReopened::TYPE,

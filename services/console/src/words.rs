@@ -13,6 +13,8 @@ pub enum List {
     Basis,
     /// Why a unit gave a case back.
     ReturnReason,
+    /// Why a case is taken back from a unit.
+    RecallReason,
     /// How a unit's work ended.
     Outcome,
     /// What somebody owes.
@@ -139,6 +141,18 @@ const WORDS: &[(List, &str, &str, &str)] = &[
         "conflict of interest",
     ),
     (List::ReturnReason, "other", "lý do khác", "another reason"),
+    (
+        List::RecallReason,
+        "elsewhere",
+        "chuyển đơn vị khác",
+        "it goes to another unit",
+    ),
+    (
+        List::RecallReason,
+        "erased",
+        "nội dung đã được xóa theo luật",
+        "its content was lawfully erased",
+    ),
     (List::Outcome, "done", "đã giải quyết", "done"),
     (
         List::Outcome,

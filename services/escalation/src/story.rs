@@ -7,7 +7,9 @@ use contracts::events::feedback::{
     CaseClosed, CaseReopened, DialogueHeld, GuidanceGiven, LetterSent, OpinionGiven,
 };
 use contracts::events::report::EmergencySuspected;
-use contracts::events::routing::{CaseAccepted, CaseDispatched, CaseReturned, CaseRouted, ResultReported};
+use contracts::events::routing::{
+    CaseAccepted, CaseDispatched, CaseRecalled, CaseReturned, CaseRouted, ResultReported,
+};
 use escalation_domain::{CaseFacts, Fact, Obligations};
 use kernel::taxonomy::{Kind, Level, Office, Urgency};
 use kernel::{Decider, Instant, Position};
@@ -16,13 +18,14 @@ use uuid::Uuid;
 use crate::wire;
 
 /// What escalation follows. Its own events it reads back, the rest of a case it does not need.
-pub(crate) const WANTS: [&str; 13] = [
+pub(crate) const WANTS: [&str; 14] = [
     "classification.review_requested",
     "classification.review_decided",
     "routing.case_routed",
     "routing.case_dispatched",
     "routing.case_accepted",
     "routing.case_returned",
+    "routing.case_recalled",
     "routing.result_reported",
     "feedback.guidance_given",
     "feedback.opinion_given",
@@ -104,6 +107,9 @@ impl Story {
                 office,
                 placed: self.placed(event),
             }));
+        }
+        if let Some(e) = event.decode::<CaseRecalled>()? {
+            return Ok(Some(Fact::CaseRecalled { dispatch: e.dispatch }));
         }
         if let Some(e) = event.decode::<ResultReported>()? {
             return Ok(Some(Fact::ResultReported {

@@ -1,4 +1,4 @@
-//! Puts each dispatch on CASES: facts and a reference for the unit's own system, never content.
+//! Puts each dispatch and each recall on CASES: facts and a reference for the unit's own system, never content.
 
 pub(crate) mod restore;
 
@@ -7,16 +7,47 @@ use bytes::Bytes;
 use chassis::consumer::{Delivered, Failure, Reaction};
 use chassis::ledger::LedgerClient;
 use chassis::nats::{Headers, Nats, NatsError};
-use contracts::Recorded;
-use contracts::events::routing::CaseDispatched;
+use contracts::events::routing::{CaseDispatched, CaseRecalled};
 use contracts::subjects;
 use contracts::wire::CaseNotice;
+use contracts::{Code, Recorded};
 use kernel::CaseId;
+use kernel::taxonomy::Office;
 
 use crate::case_file::CaseFile;
 use crate::names;
 
 const CONSUMER: &str = "routing-notices";
+
+/// What a unit is told: that a case is before it, or no longer.
+pub(super) struct Told {
+    unit: Code,
+    office: Office,
+    revision: u32,
+    recalled: Option<Code>,
+}
+
+impl From<CaseDispatched> for Told {
+    fn from(dispatched: CaseDispatched) -> Self {
+        Self {
+            unit: dispatched.unit,
+            office: dispatched.office,
+            revision: dispatched.revision,
+            recalled: None,
+        }
+    }
+}
+
+impl From<CaseRecalled> for Told {
+    fn from(recalled: CaseRecalled) -> Self {
+        Self {
+            unit: recalled.unit,
+            office: recalled.office,
+            revision: recalled.revision,
+            recalled: Some(recalled.reason),
+        }
+    }
+}
 
 /// Where notices are put: the stream CASES.
 #[derive(Clone)]
@@ -30,25 +61,20 @@ impl Board {
         Self { ledger, nats }
     }
 
-    /// Puts the notice of a dispatch there, unless it is there already.
-    async fn put(
-        &self,
-        file: &CaseFile,
-        event: &Recorded,
-        dispatched: CaseDispatched,
-    ) -> Result<(), Failure> {
+    /// Puts a notice there, unless it is there already.
+    async fn put(&self, file: &CaseFile, event: &Recorded, told: Told) -> Result<(), Failure> {
         let case = case_of(event)?;
         let Some(finding) = file.finding()? else {
             return Err(Failure::poison(
                 "no_finding",
-                "the case was dispatched but never classified",
+                "the case was before a unit but never classified",
             ));
         };
         let notice = CaseNotice {
             case,
-            revision: dispatched.revision,
-            unit: dispatched.unit,
-            office: dispatched.office,
+            revision: told.revision,
+            unit: told.unit,
+            office: told.office,
             field: finding.field,
             topic: finding.topic,
             kind: finding.kind,
@@ -58,6 +84,7 @@ impl Board {
             wards: finding.wards,
             position: event.position.0,
             dispatched_at: event.recorded_at,
+            recalled: told.recalled,
         };
         let subject = subjects::case_notice(notice.office, notice.unit.as_str(), case, notice.revision);
         let body = serde_json::to_vec(&notice).map_err(Failure::transient)?;
@@ -101,15 +128,19 @@ impl Reaction for Notices {
     }
 
     fn wants(&self) -> &[&'static str] {
-        &["routing.case_dispatched"]
+        &["routing.case_dispatched", "routing.case_recalled"]
     }
 
     async fn react(&self, delivered: &Delivered) -> Result<(), Failure> {
         let event = &delivered.event;
-        let Some(dispatched) = event.decode::<CaseDispatched>()? else {
+        let told: Told = if let Some(dispatched) = event.decode::<CaseDispatched>()? {
+            dispatched.into()
+        } else if let Some(recalled) = event.decode::<CaseRecalled>()? {
+            recalled.into()
+        } else {
             return Ok(());
         };
         let file = CaseFile::read(&self.board.ledger, case_of(event)?, None).await?;
-        self.board.put(&file, event, dispatched).await
+        self.board.put(&file, event, told).await
     }
 }

@@ -60,6 +60,14 @@ pub(crate) fn heard(recorded: &Recorded) -> Result<Option<Event>, Unreadable> {
             better_unit,
         }));
     }
+    if let Some(p) = recorded.decode::<wire::CaseRecalled>()? {
+        return Ok(Some(Event::CaseRecalled {
+            on: on(&p.unit, p.dispatch)?,
+            office: p.office,
+            revision: p.revision,
+            reason: p.reason.as_str().parse().map_err(|_| unknown())?,
+        }));
+    }
     if let Some(p) = recorded.decode::<wire::ProgressReported>()? {
         let committed = p
             .committed_date
@@ -170,6 +178,21 @@ pub(crate) fn stated(event: &Event, by: &Stating<'_>) -> Option<NewEvent> {
                 better_unit: better_unit.as_ref().map(code),
             };
             Some(noted(NewEvent::of(&payload, by.actor.clone(), by.at)))
+        }
+        Event::CaseRecalled {
+            on,
+            office,
+            revision,
+            reason,
+        } => {
+            let payload = wire::CaseRecalled {
+                unit: code(&on.unit),
+                office: *office,
+                dispatch: on.revision,
+                revision: *revision,
+                reason: Code::lossy(reason.code()),
+            };
+            Some(NewEvent::of(&payload, own, by.at))
         }
         Event::ProgressReported { on, committed } => {
             let payload = wire::ProgressReported {

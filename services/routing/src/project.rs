@@ -6,7 +6,7 @@ use contracts::Recorded;
 use contracts::events::classification::{ReportClassified, ReviewDecided};
 use contracts::events::feedback::{CaseClosed, CaseReopened};
 use contracts::events::report::ReportReceived;
-use contracts::events::routing::{CaseAccepted, CaseDispatched, CaseReturned, ResultReported};
+use contracts::events::routing::{CaseAccepted, CaseDispatched, CaseRecalled, CaseReturned, ResultReported};
 use kernel::{CaseId, Reached};
 use routing_domain::Outcome;
 
@@ -40,6 +40,7 @@ impl Projection for Cases {
             "routing.case_dispatched",
             "routing.case_accepted",
             "routing.case_returned",
+            "routing.case_recalled",
             "routing.result_reported",
             "feedback.case_closed",
             "feedback.case_reopened",
@@ -113,6 +114,8 @@ fn read(event: &Recorded) -> Result<Option<Change>, contracts::event::DecodeErro
         Some(Change::State("accepted"))
     } else if event.is::<CaseReturned>() {
         Some(Change::State("returned"))
+    } else if event.is::<CaseRecalled>() {
+        Some(Change::State("recalled"))
     } else if event.is::<CaseClosed>() {
         Some(Change::Closed(true))
     } else if event.is::<CaseReopened>() {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chassis::consumer::{Delivered, Failure, Reaction};
+use contracts::events::access::ContentErased;
 use contracts::events::classification::{ReportClassified, ReviewDecided};
 use contracts::events::feedback::{CaseReopened, OpinionGiven};
 use routing_domain::Command;
@@ -35,6 +36,7 @@ impl Reaction for Reactor {
             "classification.review_decided",
             "feedback.opinion_given",
             "feedback.case_reopened",
+            "access.content_erased",
         ]
     }
 
@@ -61,6 +63,12 @@ impl Reaction for Reactor {
                     let again = on.case.last_unit().and_then(|unit| on.in_force(unit));
                     Ok(Some(Command::TakeUpAgain { wrong_unit, again }))
                 })
+                .await;
+        }
+        if event.is::<ContentErased>() {
+            return self
+                .handler
+                .react(event, CONSUMER, |_| Ok(Some(Command::TakeBack)))
                 .await;
         }
         // A type or version this program does not know is passed over.

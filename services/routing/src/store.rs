@@ -121,7 +121,7 @@ impl Store {
             "SELECT case_id, code, unit, revision, CASE WHEN closed = 1 THEN 'closed' ELSE state END AS state, office, topic, urgency,
                     level, dispatched_at
              FROM cases
-             WHERE revision > 0 AND state <> 'returned' AND ($1 = '' OR unit = $1)
+             WHERE revision > 0 AND state NOT IN ('returned', 'recalled') AND ($1 = '' OR unit = $1)
              ORDER BY dispatched_position DESC LIMIT $2",
         )
         .bind(unit.unwrap_or_default().to_owned())

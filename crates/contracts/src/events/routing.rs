@@ -65,6 +65,22 @@ pub struct CaseReturned {
 }
 payload!(CaseReturned, "routing", "case_returned.v1");
 
+/// Taken back from a unit that had not answered yet: a revision of its own, newer than the dispatch it ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseRecalled {
+    /// From whom.
+    pub unit: Code,
+    /// On whose behalf it was before them.
+    pub office: Office,
+    /// The dispatch that is over.
+    pub dispatch: u32,
+    /// Of the recall itself; dense per case together with those of dispatches.
+    pub revision: u32,
+    /// `elsewhere`: the office puts it before another unit. `erased`: its content was lawfully erased.
+    pub reason: Code,
+}
+payload!(CaseRecalled, "routing", "case_recalled.v1");
+
 /// Work goes on. Sealed: [`crate::sealed::Note`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProgressReported {

@@ -236,6 +236,15 @@ fn of_routing(event: &Recorded, told: &Told<'_>) -> Option<Sentence> {
         }
         return Some((Tone::Alarm, what, why));
     }
+    if let Some(e) = read::<routing::CaseRecalled>(event) {
+        let what = format!(
+            "{} {}",
+            l.t("Rút vụ việc khỏi", "Taken back from"),
+            told.unit(e.unit.as_str())
+        );
+        let why = say(List::RecallReason, e.reason.as_str(), l).into_owned();
+        return Some((Tone::Unit, what, why));
+    }
     if let Some(e) = read::<routing::ProgressReported>(event) {
         let what = by_unit(event, told, &e.unit, l.t("báo tiến độ", "reported progress"));
         let why = e

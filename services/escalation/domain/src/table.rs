@@ -45,6 +45,11 @@ pub enum Fact {
         /// Whether the same request already put it elsewhere.
         placed: bool,
     },
+    /// Taken back from its unit.
+    CaseRecalled {
+        /// Which dispatch is over.
+        dispatch: u32,
+    },
     /// The unit's result.
     ResultReported {
         /// Which dispatch.
@@ -100,6 +105,7 @@ pub fn end(what: What, of: u32, fact: &Fact) -> Option<End> {
             Result,
         ) if *revision == of => Some(End::Met),
         (Fact::CaseReturned { revision, .. }, Acceptance | Result) if *revision == of => Some(End::Overtaken),
+        (Fact::CaseRecalled { dispatch }, Acceptance | Result) if *dispatch == of => Some(End::Overtaken),
         (Fact::CaseDispatched { revision, .. }, Acceptance | Result) if *revision > of => {
             Some(End::Overtaken)
         }
@@ -115,6 +121,7 @@ pub fn end(what: What, of: u32, fact: &Fact) -> Option<End> {
             | Fact::CaseDispatched { .. }
             | Fact::CaseAccepted { .. }
             | Fact::CaseReturned { .. }
+            | Fact::CaseRecalled { .. }
             | Fact::ResultReported { .. }
             | Fact::GuidanceGiven
             | Fact::OpinionGiven
@@ -170,6 +177,7 @@ pub(crate) fn opens(fact: &Fact, level: Level) -> Vec<Debt> {
             ..
         }
         | Fact::CaseReturned { placed: true, .. }
+        | Fact::CaseRecalled { .. }
         | Fact::ReviewDecided
         | Fact::CaseAccepted { .. }
         | Fact::ResultReported { .. }

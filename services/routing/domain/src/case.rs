@@ -11,7 +11,7 @@ use crate::facts::Facts;
 use crate::policy::Routed;
 use crate::rejection::Rejection;
 use crate::unit::{Standing, UnitCode};
-use crate::words::{Basis, Outcome, ReturnReason};
+use crate::words::{Basis, Outcome, RecallReason, ReturnReason};
 
 /// The rules of `routing/<case>`.
 pub struct Routing;
@@ -33,6 +33,8 @@ pub enum Command {
         /// Who has the tasks of the unit that had it last, on the day of reopening.
         again: Option<UnitCode>,
     },
+    /// Its content was erased: nobody can act on it any more.
+    TakeBack,
     /// The office's order.
     DispatchOnOrder {
         /// Before whom.
@@ -87,6 +89,17 @@ pub struct Notice {
 pub enum Event {
     /// The policy named office, units and resting place.
     CaseRouted(Routed),
+    /// Taken back from a unit that had not answered.
+    CaseRecalled {
+        /// Which dispatch.
+        on: Notice,
+        /// On whose behalf it was there.
+        office: Office,
+        /// Of its own, dense per case together with those of dispatches.
+        revision: u32,
+        /// Why.
+        reason: RecallReason,
+    },
     /// Put before a unit; any earlier dispatch is over.
     CaseDispatched {
         /// Before whom.
@@ -145,13 +158,14 @@ pub enum Heard {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Case {
     routed: Option<Routed>,
+    /// Dispatches and recalls.
     dispatches: Vec<Dispatch>,
     agreed: bool,
     closed: bool,
     reopened: bool,
 }
 
-/// One dispatch; its revision is its place in the list, from 1.
+/// One dispatch; its revision is its place in the list, from 1. A recall stands there as one that was over at once.
 #[derive(Clone, Debug, PartialEq)]
 struct Dispatch {
     unit: UnitCode,
@@ -164,6 +178,7 @@ struct Dispatch {
 enum End {
     Returned,
     Answered,
+    Recalled,
 }
 
 impl Decider for Routing {
@@ -177,6 +192,7 @@ impl Decider for Routing {
             Command::Route(routed) => Ok(decide::route(case, routed)),
             Command::HearOpinion { agree } => Ok(decide::hear_opinion(case, agree)),
             Command::TakeUpAgain { wrong_unit, again } => Ok(decide::take_up_again(case, wrong_unit, again)),
+            Command::TakeBack => Ok(decide::take_back(case)),
             Command::DispatchOnOrder { unit, standing } => decide::dispatch_on_order(case, unit, standing),
             Command::Accept(on) => desk::accept(case, on),
             Command::Return {
@@ -212,6 +228,14 @@ impl Decider for Routing {
                 });
                 case.reopened = false;
             }
+            Event::CaseRecalled { on, .. } => {
+                case.on(on, |dispatch| dispatch.end = Some(End::Recalled));
+                case.dispatches.push(Dispatch {
+                    unit: on.unit.clone(),
+                    accepted: false,
+                    end: Some(End::Recalled),
+                });
+            }
             Event::CaseAccepted(on) => case.on(on, |dispatch| dispatch.accepted = true),
             Event::CaseReturned { on, .. } => case.on(on, |dispatch| dispatch.end = Some(End::Returned)),
             Event::ProgressReported { .. } => {}
@@ -240,7 +264,7 @@ impl Case {
         }
     }
 
-    /// Revision of the last dispatch; 0 before the first.
+    /// Revision of the last dispatch or recall; 0 before the first.
     #[must_use]
     pub fn revision(&self) -> u32 {
         u32::try_from(self.dispatches.len()).unwrap_or(u32::MAX)

@@ -14,4 +14,4 @@ pub use facts::{Facts, Inputs};
 pub use policy::{Policy, PolicyError, Routed};
 pub use rejection::Rejection;
 pub use unit::{Standing, Unit, UnitCode};
-pub use words::{Basis, Outcome, ReturnReason};
+pub use words::{Basis, Outcome, RecallReason, ReturnReason};

@@ -28,6 +28,11 @@ pub enum Rejection {
         "your unit returned this case: it is with the office or with another unit; wait for a new notice"
     )]
     AlreadyReturned,
+    /// It was taken back.
+    #[error(
+        "this case was taken back from your unit: the notice of a newer revision says why; nothing more is owed or opened"
+    )]
+    Recalled,
     /// The unit's result is on record.
     #[error(
         "the result of this dispatch is on record: if more is to be said, ask the office to have the case reopened"
@@ -80,6 +85,7 @@ impl Rejection {
             Self::NotYourCase => "not_your_case",
             Self::OldRevision { .. } => "old_revision",
             Self::AlreadyReturned => "already_returned",
+            Self::Recalled => "recalled",
             Self::AlreadyAnswered => "already_answered",
             Self::UnknownUnit(_) => "unknown_unit",
             Self::UnitNotValid { .. } => "unit_not_valid",

@@ -39,6 +39,16 @@ words!(
 );
 
 words!(
+    /// Why a case is taken back from a unit.
+    RecallReason, "reason" {
+        /// The office puts it before another.
+        Elsewhere = "elsewhere";
+        /// Its content was lawfully erased.
+        Erased = "erased";
+    }
+);
+
+words!(
     /// What came of it.
     Outcome, "outcome" {
         /// Settled.
@@ -66,6 +76,15 @@ mod tests {
             assert_eq!(word.code().parse(), Ok(*word));
             assert!(
                 "x".parse::<ReturnReason>()
+                    .unwrap_err()
+                    .known
+                    .contains(word.code())
+            );
+        }
+        for word in RecallReason::ALL {
+            assert_eq!(word.code().parse(), Ok(*word));
+            assert!(
+                "x".parse::<RecallReason>()
                     .unwrap_err()
                     .known
                     .contains(word.code())

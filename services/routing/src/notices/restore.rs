@@ -108,6 +108,6 @@ impl Restorer {
         if file.fold()?.is_before(&notice).is_err() {
             return Ok(());
         }
-        self.board.put(&file, event, dispatched).await
+        self.board.put(&file, event, dispatched.into()).await
     }
 }

@@ -11,7 +11,7 @@ use kernel::taxonomy::Level;
 use kernel::{Actor, CaseId, RequestId};
 use tonic::Code as Status;
 
-use crate::world::{SAID, World, at, code, hole_in_the_road};
+use crate::world::{SAID, World, at, code, hole_in_the_road, refused, request};
 
 const NOW: &str = "2026-11-24T10:00:00+07:00";
 
@@ -275,4 +275,35 @@ async fn the_units_of_today_are_listed_and_a_stranger_is_told_nothing() {
         .await
         .unwrap_err();
     assert_eq!(stranger.code(), Status::Unauthenticated);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_that_the_office_gives_to_another_unit_is_taken_back_from_the_first_on_its_own_stream() {
+    let mut world = World::start().await;
+    let (case, first) = world.before_so_xd("1").await;
+    let mut console = world.client("console").await;
+    console
+        .dispatch(order("1", "office:an", case, "udc"))
+        .await
+        .unwrap();
+    let over = world.notice().await;
+    assert_eq!(
+        (over.unit.as_str(), over.revision, over.recalled.clone()),
+        ("so_xd", first.revision + 1, Some(code("elsewhere")))
+    );
+    let next = world.notice().await;
+    assert_eq!(
+        (next.unit.as_str(), next.revision, next.recalled),
+        ("udc", first.revision + 2, None)
+    );
+    for revision in [first.revision, over.revision] {
+        let reply = world
+            .ask(
+                "so_xd",
+                "open",
+                &request(&format!("open-{revision}"), case, revision),
+            )
+            .await;
+        assert_eq!(refused(&reply), "recalled");
+    }
 }

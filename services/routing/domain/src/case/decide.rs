@@ -2,11 +2,11 @@
 
 use kernel::taxonomy::{Destination, Kind};
 
-use super::{Case, Event};
+use super::{Case, Event, Notice};
 use crate::policy::Routed;
 use crate::rejection::Rejection;
 use crate::unit::{Standing, UnitCode};
-use crate::words::Basis;
+use crate::words::{Basis, RecallReason};
 
 /// Clause of a routing that follows from no clause of the policy: the unit gave the case back.
 const RETURNED: &str = "returned";
@@ -66,6 +66,11 @@ pub(super) fn take_up_again(case: &Case, wrong_unit: bool, again: Option<UnitCod
         }
         (Some(routed), _) => vec![to_office(routed, REOPENED)],
     }
+}
+
+/// Nobody can act on what was erased: a unit that has not answered is told, and owes nothing more.
+pub(super) fn take_back(case: &Case) -> Vec<Event> {
+    recall(case, RecallReason::Erased).into_iter().collect()
 }
 
 /// Levels 4 and 5, a case given back, and any case the office wants with another unit.
@@ -133,17 +138,39 @@ pub(super) fn must_be_valid(unit: &UnitCode, standing: Standing) -> Result<bool,
     }
 }
 
+/// Whoever had it, and is not the one who gets it, is told that it is over.
 fn dispatch(case: &Case, unit: UnitCode, basis: Basis) -> Vec<Event> {
-    let office = case.routed.as_ref().map(|routed| routed.office);
-    office
-        .map(|office| Event::CaseDispatched {
-            unit,
-            office,
-            revision: case.revision() + 1,
-            basis,
-        })
-        .into_iter()
-        .collect()
+    let Some(office) = case.routed.as_ref().map(|routed| routed.office) else {
+        return Vec::new();
+    };
+    let recalled = if case.last_unit() == Some(&unit) {
+        None
+    } else {
+        recall(case, RecallReason::Elsewhere)
+    };
+    let revision = case.revision() + 1 + u32::from(recalled.is_some());
+    let dispatched = Event::CaseDispatched {
+        unit,
+        office,
+        revision,
+        basis,
+    };
+    recalled.into_iter().chain([dispatched]).collect()
+}
+
+/// Takes the case back from the unit that has it, if one has.
+fn recall(case: &Case, reason: RecallReason) -> Option<Event> {
+    let office = case.routed.as_ref()?.office;
+    let last = case.dispatches.last().filter(|last| last.end.is_none())?;
+    Some(Event::CaseRecalled {
+        on: Notice {
+            unit: last.unit.clone(),
+            revision: case.revision(),
+        },
+        office,
+        revision: case.revision() + 1,
+        reason,
+    })
 }
 
 fn to_office(routed: &Routed, clause: &str) -> Event {

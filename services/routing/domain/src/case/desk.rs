@@ -26,6 +26,9 @@ pub(super) fn holding<'a>(case: &'a Case, notice: &Notice) -> Result<&'a Dispatc
         Some(dispatch) if dispatch.unit == notice.unit && dispatch.end == Some(End::Returned) => {
             Err(Rejection::AlreadyReturned)
         }
+        Some(dispatch) if dispatch.unit == notice.unit && dispatch.end == Some(End::Recalled) => {
+            Err(Rejection::Recalled)
+        }
         Some(dispatch) if dispatch.unit == notice.unit && notice.revision == current => Ok(dispatch),
         Some(dispatch) if dispatch.unit == notice.unit => Err(old),
         _ if holds_current => Err(old),

@@ -101,9 +101,10 @@ fn a_part_done_is_no_answer_and_the_unit_may_report_again() {
             returned(at("so_xd", 1), Some("udc")),
             dispatched(&r, "udc", 2, Basis::BetterUnit),
         ]);
-    given::<Routing>(&history)
-        .when(order("udc"))
-        .then(&[dispatched(&r, "udc", 2, Basis::OfficeOrder)]);
+    given::<Routing>(&history).when(order("udc")).then(&[
+        recalled(&r, at("so_xd", 1), RecallReason::Elsewhere),
+        dispatched(&r, "udc", 3, Basis::OfficeOrder),
+    ]);
     for last in [Outcome::NotPossible, Outcome::NoGrounds, Outcome::Done] {
         let mut answered = history.clone();
         answered.push(reported(last));

@@ -24,6 +24,7 @@ fn any_command() -> impl Strategy<Value = Command> {
             again: again.map(unit)
         }),
         code().prop_map(order),
+        Just(Command::TakeBack),
         on().prop_map(Command::Accept),
         (on(), proptest::option::of(code())).prop_map(|(on, better)| give_back(on, better)),
         on().prop_map(|on| Command::ReportProgress {
@@ -41,7 +42,9 @@ fn before_whom(history: &[Event]) -> Vec<String> {
     for event in history {
         match event {
             Event::CaseDispatched { unit, revision, .. } => holders = vec![(unit.to_string(), *revision)],
-            Event::CaseReturned { on, .. } => holders.retain(|(_, revision)| *revision != on.revision),
+            Event::CaseReturned { on, .. } | Event::CaseRecalled { on, .. } => {
+                holders.retain(|(_, revision)| *revision != on.revision);
+            }
             _ => {}
         }
     }
@@ -72,15 +75,35 @@ proptest! {
                     prop_assert!(twice.is_err() || twice == Ok(vec![]), "{twice:?}");
                 }
             }
-            let revisions: Vec<u32> = history.iter().filter_map(|e| if let Event::CaseDispatched { revision, .. } = e { Some(*revision) } else { None }).collect();
+            let revisions: Vec<u32> = history.iter().filter_map(|e| if let Event::CaseDispatched { revision, .. } | Event::CaseRecalled { revision, .. } = e { Some(*revision) } else { None }).collect();
             prop_assert_eq!(revisions.clone(), (1..=u32::try_from(revisions.len()).unwrap()).collect::<Vec<_>>());
             // Every answer came from the unit of the dispatch that stood.
             let mut standing: Option<(UnitCode, u32)> = None;
+            // The unit that has it and has not answered.
+            let mut holding: Option<UnitCode> = None;
             for event in &history {
                 match event {
-                    Event::CaseDispatched { unit, revision, .. } => standing = Some((unit.clone(), *revision)),
+                    // Nobody is displaced without being told.
+                    Event::CaseDispatched { unit, revision, .. } => {
+                        if let Some(before) = holding.replace(unit.clone()) {
+                            prop_assert_eq!(&before, unit);
+                        }
+                        standing = Some((unit.clone(), *revision));
+                    }
+                    Event::CaseRecalled { on, .. } => {
+                        prop_assert_eq!(holding.take(), Some(on.unit.clone()));
+                        prop_assert_eq!(standing.take(), Some((on.unit.clone(), on.revision)));
+                    }
                     Event::CaseAccepted(on) | Event::ProgressReported { on, .. } | Event::ResultReported { on, .. } | Event::CaseReturned { on, .. } => {
                         prop_assert_eq!(standing.as_ref(), Some(&(on.unit.clone(), on.revision)));
+                        let over = match event {
+                            Event::CaseReturned { .. } => true,
+                            Event::ResultReported { outcome, .. } => *outcome != Outcome::PartlyDone,
+                            _ => false,
+                        };
+                        if over {
+                            holding = None;
+                        }
                     }
                     _ => {}
                 }

@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 use jiff::civil::{Date, date};
 use kernel::taxonomy::{Destination, Kind, Level, Topic, Urgency};
 use routing_domain::policy::BUILT_IN;
-use routing_domain::{Basis, Command, Event, Facts, Notice, Outcome, Policy, ReturnReason, Routed, UnitCode};
+use routing_domain::{
+    Basis, Command, Event, Facts, Notice, Outcome, Policy, RecallReason, ReturnReason, Routed, UnitCode,
+};
 
 static CITY: LazyLock<Policy> = LazyLock::new(|| Policy::parse(BUILT_IN).unwrap());
 
@@ -52,6 +54,15 @@ pub(crate) fn dispatched(of: &Routed, to: &str, revision: u32, basis: Basis) -> 
         office: of.office,
         revision,
         basis,
+    }
+}
+
+pub(crate) fn recalled(of: &Routed, on: Notice, reason: RecallReason) -> Event {
+    Event::CaseRecalled {
+        revision: on.revision + 1,
+        on,
+        office: of.office,
+        reason,
     }
 }
 

@@ -131,17 +131,57 @@ fn the_same_order_twice_is_one_dispatch_and_another_unit_takes_the_firsts_place(
     given::<Routing>(&before_so_xd())
         .when(order("so_xd"))
         .then_nothing();
-    given::<Routing>(&before_so_xd())
-        .when(order("udc"))
-        .then(&[dispatched(&r, "udc", 2, Basis::OfficeOrder)]);
+    given::<Routing>(&before_so_xd()).when(order("udc")).then(&[
+        recalled(&r, at("so_xd", 1), RecallReason::Elsewhere),
+        dispatched(&r, "udc", 3, Basis::OfficeOrder),
+    ]);
     let mut moved = before_so_xd();
-    moved.push(dispatched(&r, "udc", 2, Basis::OfficeOrder));
+    moved.extend([
+        recalled(&r, at("so_xd", 1), RecallReason::Elsewhere),
+        dispatched(&r, "udc", 3, Basis::OfficeOrder),
+    ]);
+    for revision in [1, 2] {
+        given::<Routing>(&moved)
+            .when(Command::Accept(at("so_xd", revision)))
+            .rejected(&Rejection::Recalled);
+    }
     given::<Routing>(&moved)
+        .when(Command::Accept(at("udc", 3)))
+        .then(&[Event::CaseAccepted(at("udc", 3))]);
+    // As it was written before recalls were.
+    let mut unsaid = before_so_xd();
+    unsaid.push(dispatched(&r, "udc", 2, Basis::OfficeOrder));
+    given::<Routing>(&unsaid)
         .when(Command::Accept(at("so_xd", 1)))
         .rejected(&Rejection::OldRevision { given: 1, current: 2 });
-    given::<Routing>(&moved)
-        .when(Command::Accept(at("udc", 2)))
-        .then(&[Event::CaseAccepted(at("udc", 2))]);
+}
+
+#[test]
+fn what_was_erased_is_taken_back_once_and_only_from_a_unit_that_has_it() {
+    let r = road(2);
+    given::<Routing>(&[Event::CaseRouted(road(4))])
+        .when(Command::TakeBack)
+        .then_nothing();
+    let over = recalled(&r, at("so_xd", 1), RecallReason::Erased);
+    given::<Routing>(&before_so_xd())
+        .when(Command::TakeBack)
+        .then(std::slice::from_ref(&over));
+    let mut taken = before_so_xd();
+    taken.push(over);
+    given::<Routing>(&taken).when(Command::TakeBack).then_nothing();
+    given::<Routing>(&taken)
+        .when(result(at("so_xd", 1)))
+        .rejected(&Rejection::Recalled);
+    // The office may still have somebody act on what its facts say.
+    given::<Routing>(&taken)
+        .when(order("udc"))
+        .then(&[dispatched(&r, "udc", 3, Basis::OfficeOrder)]);
+    let mut answered = before_so_xd();
+    answered.push(Event::ResultReported {
+        on: at("so_xd", 1),
+        outcome: Outcome::Done,
+    });
+    given::<Routing>(&answered).when(Command::TakeBack).then_nothing();
 }
 
 #[test]
