@@ -102,7 +102,10 @@ fn what_is_erased_is_found_nowhere_and_the_key_over_all_keys_is_replaced() {
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("close the case first"), "{refused:?}");
     let done = erase(&system, "court_order", &["--yes", "--json"]).ok().json();
-    assert_eq!((&done["case"], &done["already"]), (&case.as_str().into(), &false.into()));
+    assert_eq!(
+        (&done["case"], &done["already"]),
+        (&case.as_str().into(), &false.into())
+    );
 
     // Everything that was made of it goes too: the messages to the citizen, the tokens.
     wait_for("the outbox to forget", || {
