@@ -18,7 +18,7 @@ use crate::ledger::{Append, Expected, LedgerClient, NewEvent, Opened, Purpose, S
 const ATTEMPTS: usize = 5;
 
 /// Reads a policy from its version and its text, or says why it is none.
-pub type Parse<P> = fn(&Code, &str) -> Result<P, String>;
+pub type Parse<P> = Box<dyn Fn(&Code, &str) -> Result<P, String> + Send + Sync>;
 
 /// The policy in force, and what decisions call it.
 #[derive(Debug)]
@@ -58,11 +58,15 @@ struct Known<P> {
 impl<E: PolicyPublished, P: Send + Sync + 'static> Policies<E, P> {
     /// The policy of `service`, published as `E` and read by `parse`.
     #[must_use]
-    pub fn new(ledger: LedgerClient, service: &'static str, parse: Parse<P>) -> Self {
+    pub fn new(
+        ledger: LedgerClient,
+        service: &'static str,
+        parse: impl Fn(&Code, &str) -> Result<P, String> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             ledger,
             service,
-            parse,
+            parse: Box::new(parse),
             known: Mutex::new(Known {
                 up_to: Position(0),
                 published: Vec::new(),

@@ -2,8 +2,10 @@
 
 mod bench;
 mod case;
+mod classify;
 mod desk;
 mod doctor;
+mod eval;
 mod feed;
 mod gateway;
 mod init;
@@ -16,6 +18,7 @@ mod prove;
 mod replay;
 mod submit;
 mod totals;
+mod train;
 mod unit;
 mod verify;
 mod witness;
@@ -93,6 +96,12 @@ enum Command {
     Witness(witness::Arguments),
     /// The record itself.
     Ledger(ledger::Arguments),
+    /// What the rules and the model make of a text, and why. Nothing is recorded.
+    Classify(classify::Arguments),
+    /// How the rules and the model do on labelled reports.
+    Eval(eval::Arguments),
+    /// Build a candidate model from labelled reports, compare it with the one in force, store it; put nothing in force.
+    Train(train::Arguments),
     /// Measure.
     Bench(bench::Arguments),
 }
@@ -189,6 +198,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Prove(arguments) => prove::run(&data, &arguments).await.map(done),
         Command::Witness(arguments) => witness::run(arguments).await.map(done),
         Command::Ledger(arguments) => ledger::run(&data, arguments).await,
+        Command::Classify(arguments) => classify::run(&arguments).map(done),
+        Command::Eval(arguments) => eval::run(&arguments).map(done),
+        Command::Train(arguments) => train::run(&data, &arguments).map(done),
         Command::Bench(arguments) => Box::pin(bench::run(arguments)).await.map(done),
     }
 }

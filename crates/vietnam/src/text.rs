@@ -2,7 +2,7 @@
 //! the original.
 //!
 //! People leave out tones, mix NFC and NFD, and type half of Telex ("ngaapj nuwosc"). Repairing tones guesses wrong for a
-//! quarter of the syllables, so nothing is repaired: matching is toneless, and the tones that *are* there are used to tell
+//! quarter of the syllables, so no tone is repaired: matching is toneless, and the tones that *are* there are used to tell
 //! "cháy" from "chạy" (see `phrases`).
 
 use std::ops::Range;
@@ -199,6 +199,26 @@ fn is_vietnamese_letter(c: char) -> bool {
     )
 }
 
+/// Words as they are shortened in messages, and what they are short for. Only what means one thing, and one word.
+const SHORTENED: [(&str, &str); 16] = [
+    ("ko", "khong"),
+    ("k", "khong"),
+    ("hok", "khong"),
+    ("khg", "khong"),
+    ("dc", "duoc"),
+    ("nc", "nuoc"),
+    ("ng", "nguoi"),
+    ("vs", "voi"),
+    ("trc", "truoc"),
+    ("dg", "duong"),
+    ("r", "roi"),
+    ("z", "vay"),
+    ("j", "gi"),
+    ("cx", "cung"),
+    ("wa", "qua"),
+    ("lm", "lam"),
+];
+
 /// The folding in progress.
 struct Fold {
     text: String,
@@ -244,10 +264,21 @@ impl Fold {
         ));
     }
 
-    /// Undoes Telex that was typed but not composed, where that makes a Vietnamese syllable of what is none.
+    /// Writes out what messages shorten, and undoes Telex that was typed but not composed, where that makes a Vietnamese syllable of what is none.
     fn end_word(&mut self) {
         let start = self.word;
         if self.gap.is_some() || start >= self.text.len() {
+            return;
+        }
+        if let Some((_, whole)) = SHORTENED.iter().find(|(short, _)| *short == &self.text[start..]) {
+            let amount = start >= 2 && self.text.as_bytes()[start - 2].is_ascii_digit(); // "50 k" is fifty thousand
+            if !amount {
+                let at = self.from[start];
+                self.text.truncate(start);
+                self.text.push_str(whole);
+                self.from.truncate(start);
+                self.from.resize(self.text.len(), at);
+            }
             return;
         }
         let word = &self.text.as_bytes()[start..];
@@ -341,6 +372,21 @@ mod tests {
             fold("ddường showroom karaoke bus camera container"),
             "duong showroom karaoke bus camera container"
         );
+    }
+
+    #[test]
+    fn what_messages_shorten_is_written_out_and_leads_back_to_what_was_typed() {
+        assert_eq!(
+            fold("k dc, nc tràn vô dg, 50 k"),
+            "khong duoc,nuoc tran vo duong,50 k"
+        );
+        let text = "Đt ko đc nghe, nc ngập";
+        let folded = Folded::new(text);
+        let at = folded.as_str().find("khong duoc").unwrap();
+        assert_eq!(folded.words_of(at..at + 10), "ko đc");
+        let at = folded.as_str().find("nuoc ngap").unwrap();
+        assert_eq!(folded.words_of(at..at + 9), "nc ngập");
+        assert_eq!(folded.words_of(at..at + 4), "nc");
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use chassis::config::{Problem, ServiceConfig, Settings, TelemetryConfig};
-use classification_domain::Policy;
 use classification_domain::policy::BUILT_IN;
+use classification_domain::{Policy, PolicyError};
 
 /// Classification's configuration: flags, or `HOIAM_*` variables.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -16,6 +16,9 @@ pub struct Config {
     /// File with the classification rules (TOML); none: the built-in one. It is published when it differs from the one in force.
     #[arg(long, env = "HOIAM_CLASSIFICATION_POLICY")]
     pub policy: Option<PathBuf>,
+    /// Folder of the models that a policy may name beside the built-in one: `<version>.jsonl`, as `hoiam train` stores them.
+    #[arg(long, env = "HOIAM_CLASSIFICATION_MODELS")]
+    pub models: Option<PathBuf>,
 }
 
 impl Config {
@@ -27,7 +30,11 @@ impl Config {
                 std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?
             }
         };
-        Policy::parse(&text)?;
+        let policy = Policy::parse(&text)?;
+        if let Some(version) = policy.model_version() {
+            crate::policies::records(version, self.models.as_deref())
+                .ok_or_else(|| PolicyError::UnknownModel(version.to_owned()))?;
+        }
         Ok(text)
     }
 

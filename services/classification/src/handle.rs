@@ -276,6 +276,7 @@ fn unreadable() -> Classification {
         confidence: 0,
         evidence: Vec::new(),
         reasons: vec![Reason::Unclear],
+        suggested: Vec::new(),
     }
 }
 

@@ -45,7 +45,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let text = config.policy_text()?;
     let store = store::Store::open(config.database()?).await?;
     let mut host = Host::start(Classification::NAME, &config.service, life).await?;
-    let policies = Arc::new(policies::of(host.ledger.clone()));
+    let policies = Arc::new(policies::of(host.ledger.clone(), config.models.clone()));
     policies.publish(&text, config.source(), host.clock.now()).await?;
     let handler = handle::Handler::new(
         host.ledger.clone(),

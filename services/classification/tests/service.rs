@@ -44,6 +44,7 @@ impl World {
         let config = classification::Config {
             service: kept.service_config("classification").unwrap(),
             policy: None,
+            models: None,
         };
         let stop = CancellationToken::new();
         let (life, ready) = Life::under(&stop);

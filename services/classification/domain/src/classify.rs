@@ -1,16 +1,19 @@
-//! `classify`: from a text to a finding, step by step: topics by score, then each aspect by the first rule that holds.
+//! `classify`: from a text to a finding: what the rules say, what the model says, and what follows from both.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use kernel::taxonomy::{Kind, Level, Topic, Urgency};
 use vietnam::Folded;
 
-use crate::finding::{Classification, Evidence, Finding, MOST_EVIDENCE, MOST_WARDS, Reason};
+use crate::finding::{Classification, Evidence, Finding, MOST_EVIDENCE, MOST_SUGGESTED, MOST_WARDS, Reason};
 use crate::policy::{self, Conclusion, Policy};
 use crate::reading::Reading;
+use crate::rules::{self, Opinion, Percent};
+use crate::voices;
 
-/// Certainty in percent, kept as whole numbers so that two machines agree to the last digit.
-type Percent = u32;
+/// The most rules that evidence names.
+const MOST_RULES: usize = 16;
 
 /// The place that came with a report apart from its text.
 #[derive(Clone, Copy, Default)]
@@ -31,160 +34,96 @@ pub fn classify(policy: &Policy, text: &str) -> Classification {
 #[must_use]
 pub fn classify_at(policy: &Policy, text: &str, given: Given<'_>) -> Classification {
     let folded = Folded::new(text);
-    let mut reading = Reading::new(policy, &folded);
     let address = given.address.filter(|address| !address.trim().is_empty());
-    if address.is_some() || given.coordinates {
-        reading.set(policy, policy::PLACE, true);
-        reading.set(policy, policy::STREET, true);
-    }
-    let mut fired: Vec<&str> = Vec::new();
-
-    for rule in &policy.rules {
-        if let Conclusion::Signal(fact) = rule.says
-            && rule.holds(&reading.facts)
-        {
-            reading.facts[fact] = true;
-        }
-    }
-    let (mut topic, mut sure) = best_topic(&reading);
-    for (name, holds) in topic_facts(topic) {
-        reading.set(policy, &name, holds);
-    }
-    if let Some((rule, found)) = first(policy, &reading, |c| {
-        if let Conclusion::Topic(t) = c {
-            Some(t)
-        } else {
-            None
-        }
-    }) {
-        for (name, _) in topic_facts(topic) {
-            reading.set(policy, &name, false);
-        }
-        topic = Some(found);
-        sure = Percent::from(rule.sure);
-        fired.push(&rule.id);
-        for (name, holds) in topic_facts(topic) {
-            reading.set(policy, &name, holds);
-        }
-    }
-    reading.set(policy, policy::NO_TOPIC, topic.is_none());
-
-    let mut kind = Kind::Unclear;
-    if let Some((rule, found)) = first(policy, &reading, |c| {
-        if let Conclusion::Kind(k) = c {
-            Some(k)
-        } else {
-            None
-        }
-    }) {
-        kind = found;
-        sure = match kind {
-            // With no matter to name, how sure the topic is says nothing.
-            Kind::NotAReport | Kind::Unclear | Kind::Emergency => Percent::from(rule.sure),
-            _ => sure * Percent::from(rule.sure) / 100,
-        };
-        fired.push(&rule.id);
-    }
-    reading.set(policy, &format!("kind.{kind}"), true);
-
-    let mut urgency = Urgency::Normal;
-    if let Some((rule, found)) = first(policy, &reading, |c| {
-        if let Conclusion::Urgency(u) = c {
-            Some(u)
-        } else {
-            None
-        }
-    }) {
-        urgency = found;
-        fired.push(&rule.id);
-    }
-    if kind == Kind::Emergency {
-        urgency = Urgency::Emergency;
-    }
-    reading.set(policy, &format!("urgency.{urgency}"), true);
-
-    let mut level = Level::TWO;
-    if let Some((rule, found)) = first(policy, &reading, |c| {
-        if let Conclusion::Level(l) = c {
-            Some(l)
-        } else {
-            None
-        }
-    }) {
-        level = found;
-        fired.push(&rule.id);
-    }
-    if kind == Kind::Emergency {
-        level = Level::TWO; // at once, whatever else a policy says
-    }
-    let incomplete = first(policy, &reading, |c| (c == Conclusion::Incomplete).then_some(()));
+    let (mut reading, mut opinion) = listen(policy, &folded, address.is_some() || given.coordinates);
+    let mut evidence_of_model = Vec::new();
+    let mut suggested = suggestions_of_rules(&reading);
+    let mut confidence = (opinion.sure * 10).min(1000);
     let mut reasons: Vec<Reason> = Vec::new();
-    for rule in &policy.rules {
-        if let Conclusion::Review(reason) = rule.says
-            && rule.holds(&reading.facts)
-        {
-            fired.push(&rule.id);
-            reasons.push(reason);
-        }
-    }
-    if sure < Percent::from(policy.settings.sure) && kind != Kind::Emergency {
+    if let Some(model) = policy.second_voice() {
+        let heard = voices::combine(policy, model, &folded, &mut reading, &mut opinion);
+        evidence_of_model = heard.evidence;
+        suggested = heard.suggested;
+        confidence = heard.confidence;
+        reasons = heard.reasons;
+    } else if opinion.sure < Percent::from(policy.settings.sure) {
         reasons.push(Reason::LowConfidence);
+    }
+    if opinion.kind == Kind::Emergency {
+        opinion.urgency = Urgency::Emergency;
+        opinion.level = Level::TWO; // at once, whatever else a policy says
+        reasons.clear(); // and it waits for nobody, whatever else it says
+    } else {
+        for rule in &policy.rules {
+            if let Conclusion::Review(reason) = rule.says
+                && rule.holds(&reading.facts)
+            {
+                opinion.fired.push(rule);
+                reasons.push(reason);
+            }
+        }
     }
     reasons.sort_unstable();
     reasons.dedup();
+    let mut named = std::collections::BTreeSet::new();
+    opinion.fired.retain(|rule| named.insert(rule.mark)); // once, though it was asked before and after the model spoke
 
-    let mut finding = Finding::nothing(kind, incomplete.is_none());
-    if !matches!(kind, Kind::NotAReport | Kind::Unclear) {
-        finding.topic = topic;
+    let mut finding = Finding::nothing(opinion.kind, opinion.complete);
+    if !matches!(opinion.kind, Kind::NotAReport | Kind::Unclear) {
+        finding.topic = opinion.topic;
         if reading.holds(policy, policy::SEVERAL) {
-            finding.also = further_topics(policy, &reading, topic);
+            finding.also = further_topics(policy, &reading, opinion.topic);
         }
-        finding.field = topic.map(Topic::field);
+        finding.field = opinion.topic.map(Topic::field);
         (finding.wards, finding.place) = located(&reading, &folded);
         if let (true, Some(address)) = (finding.wards.is_empty(), address) {
             finding.wards = bounded(vietnam::places::find(&Folded::new(address)).wards);
         }
     }
-    finding.urgency = urgency;
-    finding.level = level;
-    let confidence = u16::try_from((sure * 10).min(1000)).unwrap_or(1000);
+    finding.urgency = opinion.urgency;
+    finding.level = opinion.level;
+    let fired: Vec<&str> = opinion.fired.iter().map(|rule| rule.id.as_str()).collect();
     Classification {
         finding,
-        confidence,
-        evidence: evidence(policy, &reading, &folded, &fired),
+        confidence: u16::try_from(confidence).unwrap_or(1000),
+        evidence: evidence(policy, &reading, &folded, &fired, evidence_of_model),
         reasons,
+        suggested,
     }
 }
 
-/// The best topic and how sure: its share against the runner-up, less when only faint words speak for it.
-fn best_topic(reading: &Reading<'_>) -> (Option<Topic>, Percent) {
-    let Some((topic, best)) = reading.topics.first().copied() else {
-        return (None, 30);
-    };
-    let second = reading.topics.get(1).map_or(0, |(_, score)| *score);
-    // 30 tenths are one sure phrase: below that the share counts in proportion.
-    (Some(topic), 100 * best / (best + second / 2) * best.min(30) / 30)
-}
-
-fn topic_facts(topic: Option<Topic>) -> Vec<(String, bool)> {
-    topic.map_or(Vec::new(), |t| {
-        vec![
-            (format!("topic.{t}"), true),
-            (format!("field.{}", t.field()), true),
-        ]
-    })
-}
-
-/// The first rule of an aspect that holds.
-fn first<'p, T>(
+/// Reads a text and lets the rules conclude: the first voice. `placed` says that a place came beside the text.
+pub(crate) fn listen<'p>(
     policy: &'p Policy,
-    reading: &Reading<'_>,
-    aspect: impl Fn(Conclusion) -> Option<T>,
-) -> Option<(&'p policy::Rule, T)> {
-    policy.rules.iter().find_map(|rule| {
-        let found = aspect(rule.says)?;
-        rule.holds(&reading.facts).then_some((rule, found))
-    })
+    folded: &Folded<'_>,
+    placed: bool,
+) -> (Reading<'p>, Opinion<'p>) {
+    listen_without(policy, folded, placed, &BTreeSet::new())
+}
+
+/// The same, passing over phrases by number.
+pub(crate) fn listen_without<'p>(
+    policy: &'p Policy,
+    folded: &Folded<'_>,
+    placed: bool,
+    without: &BTreeSet<usize>,
+) -> (Reading<'p>, Opinion<'p>) {
+    let mut reading = Reading::new(policy, folded, without);
+    if placed {
+        reading.set(policy, policy::PLACE, true);
+        reading.set(policy, policy::STREET, true);
+    }
+    rules::combine(policy, &mut reading);
+    let opinion = rules::conclude(policy, &mut reading);
+    (reading, opinion)
+}
+
+/// Without a model: each topic's share of what the words speak for.
+fn suggestions_of_rules(reading: &Reading<'_>) -> Vec<(Option<Topic>, u16)> {
+    let all: u32 = reading.topics.iter().map(|(_, score)| score).sum();
+    let share = |score: u32| u16::try_from(score * 1000 / all.max(1)).unwrap_or(1000);
+    let best = reading.topics.iter().take(MOST_SUGGESTED);
+    best.map(|(topic, score)| (Some(*topic), share(*score))).collect()
 }
 
 fn further_topics(policy: &Policy, reading: &Reading<'_>, topic: Option<Topic>) -> Vec<Topic> {
@@ -232,27 +171,32 @@ fn bounded(wards: Vec<u32>) -> Vec<u32> {
     }
 }
 
-/// The words that matched, then the rules that concluded from them (over no span: they stand for the whole text).
-fn evidence(policy: &Policy, reading: &Reading<'_>, text: &Folded<'_>, fired: &[&str]) -> Vec<Evidence> {
+/// The words that matched, then the n-grams the model went by, then the rules that concluded (over no span: they stand for the whole text).
+fn evidence(
+    policy: &Policy,
+    reading: &Reading<'_>,
+    text: &Folded<'_>,
+    fired: &[&str],
+    model: Vec<(String, Range<usize>)>,
+) -> Vec<Evidence> {
+    let at = |rule: String, at: &Range<usize>| {
+        let (start, end) = text.char_span(at.clone());
+        Evidence { rule, start, end }
+    };
     let hits = reading
         .hits
         .iter()
-        .map(|(list, at)| (policy.words[*list].id.as_str(), at));
-    let counted = reading.counted.iter().map(|(id, at)| (*id, at));
-    let words = counted.chain(hits).map(|(id, at)| {
-        let (start, end) = text.char_span(at.clone());
-        Evidence {
-            rule: id.to_owned(),
-            start,
-            end,
-        }
-    });
-    let rules = fired.iter().map(|id| Evidence {
+        .map(|(list, span)| (policy.words[*list].id.as_str(), span));
+    let counted = reading.counted.iter().map(|(id, span)| (*id, span));
+    let words = counted.chain(hits).map(|(id, span)| at(id.to_owned(), span));
+    let rules = fired.iter().take(MOST_RULES).map(|id| Evidence {
         rule: (*id).to_owned(),
         start: 0,
         end: 0,
     });
-    let mut all: Vec<Evidence> = words.take(MOST_EVIDENCE - fired.len().min(16)).collect();
-    all.extend(rules.take(16));
+    let room = MOST_EVIDENCE.saturating_sub(fired.len().min(MOST_RULES) + model.len());
+    let mut all: Vec<Evidence> = words.take(room).collect();
+    all.extend(model.into_iter().map(|(id, span)| at(id, &span)));
+    all.extend(rules);
     all
 }

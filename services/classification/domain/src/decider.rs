@@ -153,6 +153,7 @@ fn take_up(found: Classification, policy: String) -> Event {
         confidence,
         evidence,
         reasons,
+        suggested: _,
     } = found;
     if reasons.is_empty() {
         Event::ReportClassified {

@@ -109,6 +109,8 @@ pub struct Classification {
     pub evidence: Vec<Evidence>,
     /// Why a person must confirm; empty when none has to.
     pub reasons: Vec<Reason>,
+    /// The topics it may be, at most [`MOST_SUGGESTED`], the likeliest first, in thousandths; none is one of them.
+    pub suggested: Vec<(Option<Topic>, u16)>,
 }
 
 impl Classification {
@@ -133,5 +135,7 @@ impl Classification {
 
 /// The most evidence one classification carries, so that no text becomes an event of megabytes.
 pub const MOST_EVIDENCE: usize = 48;
+/// The most topics suggested to a person.
+pub const MOST_SUGGESTED: usize = 5;
 /// The most ward codes; a name that means more places than this means none.
 pub const MOST_WARDS: usize = 16;

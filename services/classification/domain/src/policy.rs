@@ -2,23 +2,28 @@
 //! officer can read and change it (`policy/`), and a mistake in it is refused by name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kernel::taxonomy::{Field, Kind, Level, Topic, Urgency};
 use vietnam::{Folded, Phrases};
 
 use crate::finding::Reason;
+use crate::model::{self, Model};
 
 mod raw;
 
 use raw::Raw;
-pub use raw::Settings;
+pub use raw::{ModelSettings, Settings};
 
 /// The policy the product comes with, as text; its version is the hash of these bytes.
 pub const BUILT_IN: &str = concat!(
     include_str!("../policy/00-settings.toml"),
     include_str!("../policy/10-state-topics.toml"),
+    include_str!("../policy/12-state-words.toml"),
     include_str!("../policy/15-party-topics.toml"),
+    include_str!("../policy/16-party-words.toml"),
     include_str!("../policy/20-signals.toml"),
+    include_str!("../policy/22-signal-words.toml"),
     include_str!("../policy/30-rules.toml"),
 );
 
@@ -63,6 +68,14 @@ pub enum PolicyError {
     /// A word list without words, or a weight or share outside its range.
     #[error("`{0}` has no phrases, or a weight outside 1 to 9, or a surety outside 0 to 100")]
     OutOfRange(String),
+    /// The model it names is not there.
+    #[error(
+        "the model `{0}` is not known here: put the labelled reports it learnt from into the folder of models, or name another"
+    )]
+    UnknownModel(String),
+    /// What a model is to learn from does not read.
+    #[error("the labelled reports of the model do not read")]
+    BadRecords(#[from] crate::record::BadRecord),
     /// A rule of an aspect that must always answer is missing.
     #[error("no rule without conditions ends the list for `{0}`: add one, so that every text gets an answer")]
     NoDefault(&'static str),
@@ -84,6 +97,8 @@ pub(crate) enum Conclusion {
 #[derive(Debug)]
 pub(crate) struct Words {
     pub(crate) id: String,
+    /// What the model knows it by.
+    pub(crate) mark: u64,
     /// The topic it scores for; none for a signal.
     pub(crate) topic: Option<Topic>,
     /// The fact it establishes.
@@ -96,6 +111,8 @@ pub(crate) struct Words {
     pub(crate) deniable: bool,
     /// Does not count where somebody is addressed ("Kính gửi Chủ tịch …").
     pub(crate) spoken_of: bool,
+    /// Written by somebody who had not the labelled reports before them: cross-validation leaves its phrases in.
+    pub(crate) blind: bool,
 }
 
 /// A number before a unit: "87 hộ", "bốn lần".
@@ -112,6 +129,8 @@ pub(crate) struct Count {
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) id: String,
+    /// What the model knows it by.
+    pub(crate) mark: u64,
     pub(crate) says: Conclusion,
     pub(crate) sure: u16,
     all: Vec<usize>,
@@ -146,6 +165,25 @@ pub struct Policy {
     pub(crate) address: Phrases,
     /// Numbers of the facts by name.
     facts: BTreeMap<String, usize>,
+    /// Their numbers for the codes of the taxonomy, in the order of each list.
+    pub(crate) codes: Codes,
+    /// What the model knows each fact by, in the order of their numbers.
+    pub(crate) fact_marks: Vec<u64>,
+    /// Whether a phrase is one word that says little where its tones are missing ("cháy" may then be "chạy").
+    pub(crate) toneless: Vec<bool>,
+    /// Phrases that are passed over, by number: empty unless somebody measures what is left without them.
+    pub(crate) silent: Vec<bool>,
+    /// The second voice; without one the rules speak alone.
+    pub(crate) model: Option<Arc<Model>>,
+}
+
+/// Numbers of the facts that name codes.
+#[derive(Debug, Default)]
+pub(crate) struct Codes {
+    pub(crate) topics: Vec<usize>,
+    pub(crate) kinds: Vec<usize>,
+    pub(crate) fields: Vec<usize>,
+    pub(crate) urgencies: Vec<usize>,
 }
 
 /// Facts the code establishes.
@@ -244,6 +282,7 @@ impl Policy {
             let first = list.first.unwrap_or(usize::MAX);
             let (id, weight, min) = (list.id, list.weight, list.min);
             words.push(Words {
+                mark: model::mark(&id),
                 id,
                 topic,
                 fact,
@@ -252,6 +291,7 @@ impl Policy {
                 first,
                 deniable: list.deny,
                 spoken_of: list.spoken_of,
+                blind: list.blind,
             });
         }
         let mut counts = Vec::new();
@@ -307,6 +347,7 @@ impl Policy {
             };
             let (all, any, none) = (number(&rule.all)?, number(&rule.any)?, number(&rule.none)?);
             rules.push(Rule {
+                mark: model::mark(&rule.id),
                 id: rule.id,
                 says,
                 sure: rule.sure,
@@ -335,7 +376,25 @@ impl Policy {
         if raw.settings.sure > 100 {
             return Err(PolicyError::OutOfRange("settings.sure".to_owned()));
         }
+        let numbers = |names: Vec<String>| names.iter().map(|name| facts[name]).collect::<Vec<usize>>();
+        let codes = Codes {
+            topics: numbers(Topic::ALL.iter().map(|t| format!("topic.{t}")).collect()),
+            kinds: numbers(Kind::ALL.iter().map(|k| format!("kind.{k}")).collect()),
+            fields: numbers(Field::ALL.iter().map(|f| format!("field.{f}")).collect()),
+            urgencies: numbers(Urgency::ALL.iter().map(|u| format!("urgency.{u}")).collect()),
+        };
+        let mut fact_marks = vec![0; facts.len()];
+        for (name, number) in &facts {
+            fact_marks[*number] = model::mark(name);
+        }
+        let one_word = |phrase: &String| !phrase.trim().contains(' ') && !phrase.is_ascii();
+        let toneless = phrases.iter().map(one_word).collect();
         Ok(Self {
+            toneless,
+            codes,
+            fact_marks,
+            silent: Vec::new(),
+            model: None,
             settings: raw.settings,
             phrases: all,
             list_of,
@@ -348,14 +407,47 @@ impl Policy {
         })
     }
 
-    /// The policy the product comes with.
-    ///
-    /// # Panics
-    /// Never: a test parses it.
+    /// The same rules with a second voice.
     #[must_use]
-    pub fn built_in() -> Self {
-        #[expect(clippy::expect_used, reason = "constant text, parsed by a test")]
-        Self::parse(BUILT_IN).expect("the built-in policy parses")
+    pub fn with_model(self, model: Arc<Model>) -> Self {
+        Self {
+            model: Some(model),
+            ..self
+        }
+    }
+
+    /// The model it speaks with, if there is one.
+    #[must_use]
+    pub fn model(&self) -> Option<&Arc<Model>> {
+        self.model.as_ref()
+    }
+
+    /// The version of the model it names; none when it names none.
+    #[must_use]
+    pub fn model_version(&self) -> Option<&str> {
+        self.settings.model.as_ref().map(|model| model.version.as_str())
+    }
+
+    /// The second voice and when it is believed.
+    pub(crate) fn second_voice(&self) -> Option<(&Model, &ModelSettings)> {
+        Some((self.model.as_deref()?, self.settings.model.as_ref()?))
+    }
+
+    /// The phrases that occur in a text and may have been chosen for it, by number, each once.
+    #[must_use]
+    pub fn phrases_in(&self, text: &str) -> BTreeSet<usize> {
+        let text = Folded::new(text);
+        let found = self.phrases.find(&text).map(|found| found.phrase);
+        found
+            .filter(|phrase| !self.words[self.list_of[*phrase]].blind)
+            .collect()
+    }
+
+    /// Passes over phrases from now on: how rules do that never saw a text shows when what only that text says is taken from them.
+    pub fn silence(&mut self, phrases: &BTreeSet<usize>) {
+        self.silent = (0..self.phrase_count())
+            .map(|phrase| phrases.contains(&phrase))
+            .collect();
     }
 
     /// How many phrases it knows.

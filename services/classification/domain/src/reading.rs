@@ -1,5 +1,6 @@
 //! Reads a text once: which word lists match, what they establish, how the topics score.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use kernel::taxonomy::Topic;
@@ -27,14 +28,22 @@ const SHORT_WORDS: usize = 4;
 const LONG_WORDS: usize = 45;
 
 impl<'p> Reading<'p> {
-    pub(crate) fn new(policy: &'p Policy, text: &Folded<'_>) -> Self {
+    /// Reads; `without` are phrases passed over, by number, besides those the policy passes over itself.
+    pub(crate) fn new(policy: &'p Policy, text: &Folded<'_>, without: &BTreeSet<usize>) -> Self {
         let mut facts = vec![false; policy.fact_count()];
         let mut hits = Vec::new();
         // Different phrases of a list, by their number in the policy.
         let mut phrases: Vec<Vec<usize>> = vec![Vec::new(); policy.words.len()];
+        // Lists of which a phrase stands there with its tones, or of several words.
+        let mut firm = vec![false; policy.words.len()];
         let denied: Vec<usize> = policy.denial.find(text).map(|found| found.at.end).collect();
         let addressed: Vec<usize> = policy.address.find(text).map(|found| found.at.end).collect();
         for found in policy.phrases.find(text) {
+            if policy.silent.get(found.phrase).is_some_and(|silent| *silent)
+                || without.contains(&found.phrase)
+            {
+                continue;
+            }
             let list = policy.list_of[found.phrase];
             let words = &policy.words[list];
             if found.at.start > words.first
@@ -43,6 +52,7 @@ impl<'p> Reading<'p> {
             {
                 continue;
             }
+            firm[list] |= !policy.toneless[found.phrase] || !text.words_of(found.at.clone()).is_ascii();
             if !phrases[list].contains(&found.phrase) {
                 phrases[list].push(found.phrase);
                 hits.push((list, found.at));
@@ -57,7 +67,8 @@ impl<'p> Reading<'p> {
             facts[words.fact] = true;
             if let Some(topic) = words.topic {
                 // Each further phrase of a list adds a third of its weight, three of them at most.
-                scores[topic as usize] += words.weight * 10 + words.weight * 10 / 3 * (n as u32 - 1).min(3);
+                let score = words.weight * 10 + words.weight * 10 / 3 * (n as u32 - 1).min(3);
+                scores[topic as usize] += if firm[list] { score } else { score / 3 };
             }
         }
         hits.retain(|(list, _)| phrases[*list].len() >= policy.words[*list].min);

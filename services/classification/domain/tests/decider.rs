@@ -27,6 +27,7 @@ fn found(finding: Finding, reasons: &[Reason]) -> Classification {
         confidence: 900,
         evidence,
         reasons: reasons.to_vec(),
+        suggested: Vec::new(),
     }
 }
 

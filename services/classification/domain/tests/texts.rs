@@ -161,6 +161,47 @@ fn a_language_the_words_do_not_know_goes_to_a_person() {
 }
 
 #[test]
+fn the_same_policy_and_reports_give_the_same_model_and_answer() {
+    let text = "cống nghẹt, nước tràn vô nhà ở hẻm 12 Lê Lợi";
+    let (one, other) = (Policy::built_in(), Policy::built_in());
+    assert_eq!(classify(&one, text), classify(&other, text));
+    assert_eq!(one.model().unwrap().version(), one.model_version().unwrap());
+}
+
+#[test]
+fn a_policy_that_names_no_model_speaks_by_its_rules_alone_and_one_that_names_an_unknown_is_refused() {
+    let text = classification_domain::policy::BUILT_IN;
+    let (before, after) = text.split_once("[settings.model]").unwrap();
+    let (_, after) = after.split_once("[[words]]").unwrap();
+    let old = Policy::speaking(&format!("{before}\n[[words]]{after}"), |_| None).unwrap();
+    assert!(old.model().is_none());
+    assert_eq!(
+        classify(&old, "Nước ngập tới đầu gối ở đường Lê Lợi")
+            .finding
+            .topic,
+        Some(Topic::Flooding)
+    );
+    let refused = Policy::speaking(text, |_| Some("not what it names".into()));
+    assert!(matches!(
+        refused,
+        Err(classification_domain::PolicyError::UnknownModel(_))
+    ));
+}
+
+#[test]
+fn the_model_names_what_it_went_by_and_fits_in_memory() {
+    let text = "Nước tràn vô nhà, cống nghẹt";
+    let found = of(text);
+    let spoken: Vec<_> = found
+        .evidence
+        .iter()
+        .filter(|e| e.rule.starts_with("model.topic."))
+        .collect();
+    assert!(!spoken.is_empty() && spoken.iter().all(|e| e.end > e.start));
+    assert!(POLICY.model().unwrap().bytes() < 64 << 20);
+}
+
+#[test]
 fn what_comes_out_is_bounded_whatever_goes_in() {
     let text = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),

@@ -26,6 +26,30 @@ pub struct Settings {
     pub denial: Vec<String>,
     /// Words after which, to the end of the clause, somebody is addressed and not spoken of.
     pub address: Vec<String>,
+    /// The second voice; a policy without one speaks by its rules alone, as those before there was a model.
+    pub model: Option<ModelSettings>,
+}
+
+/// Which model speaks beside the rules, and when it is believed. Thousandths are of its calibrated shares.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSettings {
+    /// Its version: the hash of the labelled reports it learns from, and of how it learns.
+    pub version: String,
+    /// What its scores of topics are multiplied by before they become shares, so that of those at 0.9 nine in ten are right.
+    pub sharpness_topic: f32,
+    /// The same for kinds.
+    pub sharpness_kind: f32,
+    /// The same for whether it concerns an official's conduct.
+    pub sharpness_sensitive: f32,
+    /// Below this share of the topic a person confirms.
+    pub topic_sure: u16,
+    /// Below this share of the kind a person confirms.
+    pub kind_sure: u16,
+    /// From this share on a person looks whether it is an emergency.
+    pub emergency_suspected: u16,
+    /// From this share on a person confirms that it accuses no official.
+    pub sensitive_suspected: u16,
 }
 
 #[derive(Deserialize)]
@@ -42,6 +66,8 @@ pub(super) struct RawWords {
     pub(super) deny: bool,
     #[serde(default)]
     pub(super) spoken_of: bool,
+    #[serde(default)]
+    pub(super) blind: bool,
     pub(super) phrases: Vec<String>,
 }
 
