@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut policy = Policy::built_in();
     let per_second = speed(&policy, &records)?;
     let found: Vec<Classification> = match arguments.folds {
-        Some(folds) => cross_validated(&mut policy, &records, folds as usize, &Learning::default()),
+        Some(folds) => cross_validated(&mut policy, &records, &[], folds as usize, &Learning::default()),
         None => records
             .iter()
             .map(|record| classify(&policy, &record.text))

@@ -45,7 +45,7 @@ fn of_the_reports_it_learnt_from_no_emergency_is_missed_and_no_accusation_passes
 fn cross_validated_it_keeps_its_floors() {
     let records = records();
     let mut policy = Policy::built_in();
-    let found = cross_validated(&mut policy, &records, 8, &Learning::default());
+    let found = cross_validated(&mut policy, &records, &[], 8, &Learning::default());
     let measured = measure(&records, &found);
     let figures = &measured.figures;
     println!("cross-validated: {figures:#?} {:?}", measured.bins);

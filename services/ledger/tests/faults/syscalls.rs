@@ -7,7 +7,7 @@ use std::time::Duration;
 use contracts::grpc::ledger as wire;
 use testkit::chance::Chance;
 
-use crate::world::{CALL, PATIENCE, Site, any_append, append_surely, may_be_sent_again, program};
+use crate::world::{PATIENCE, Site, any_append, append_surely, may_be_sent_again, program};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -84,7 +84,7 @@ async fn survives(new: bool, call: &str, fault: Fault, n: u64) -> bool {
     if listens {
         let mut client = site.client();
         for request in &requests {
-            match tokio::time::timeout(CALL, client.append(request.clone())).await {
+            match tokio::time::timeout(PATIENCE / 3, client.append(request.clone())).await {
                 Ok(Ok(appended)) => acknowledged.push(appended.into_inner()),
                 Ok(Err(status)) => assert!(may_be_sent_again(&status), "{call} {fault:?} {n}: {status:?}"),
                 Err(_) => panic!("{call} {fault:?} {n}: no answer"),
