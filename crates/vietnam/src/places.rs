@@ -47,6 +47,21 @@ pub fn ward_codes() -> Vec<u32> {
     codes
 }
 
+/// Codes of today's wards that hold the land of a district of before July 2025 (`776`), or of one of its wards (`776`, `4`), in order;
+/// empty when there was none.
+#[must_use]
+pub fn wards_within(district: u16, ward: Option<&str>) -> Vec<u32> {
+    let named = ward.map(|name| Folded::new(name).as_str().to_owned());
+    let meanings = UNITS.wards.iter();
+    let today: BTreeSet<u32> = meanings
+        .filter(|(name, _)| named.as_ref().is_none_or(|named| named == *name))
+        .flat_map(|(_, meaning)| &meaning.before)
+        .filter(|(of, _)| *of == district)
+        .flat_map(|(_, today)| today.iter().copied())
+        .collect();
+    today.into_iter().collect()
+}
+
 /// What a folded ward name can mean.
 #[derive(Debug, Default)]
 struct Meaning {

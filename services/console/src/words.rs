@@ -117,6 +117,12 @@ const WORDS: &[(List, &str, &str, &str)] = &[
         "the unit before named the right one",
     ),
     (
+        List::Basis,
+        "level_above",
+        "phản ánh về chính đơn vị trước: chuyển cấp trên",
+        "the report is about the unit before: to the level above",
+    ),
+    (
         List::ReturnReason,
         "not_ours",
         "không thuộc thẩm quyền",

@@ -134,6 +134,7 @@ impl CaseFile {
             kind,
             urgency,
             level,
+            wards,
             ..
         } = finding;
         Ok(Some(Facts {
@@ -144,6 +145,10 @@ impl CaseFile {
             level,
             line,
             number,
+            wards: wards
+                .iter()
+                .filter_map(|ward| ward.as_str().parse().ok())
+                .collect(),
         }))
     }
 }

@@ -113,6 +113,7 @@ impl Desk {
     pub(crate) async fn open(&self, call: &Call) -> Result<Content, Refusal> {
         let (file, case) = self.handler.look(call.request.case).await?;
         case.is_before(&call.notice())?;
+        self.handler.may_read(&case, &call.unit).await?;
         let report = file.report().ok_or(Refusal::UnknownCase)?.position;
         let mut opening = self
             .ledger
@@ -215,6 +216,7 @@ impl Call {
                     (unit, standing)
                 });
                 Command::Return {
+                    above: on.above(&notice.unit),
                     on: notice,
                     reason: self.code("reason")?,
                     in_words,

@@ -80,6 +80,7 @@ impl From<Refusal> for Status {
             Refusal::Rejected(
                 Rejection::UnknownUnit(_)
                 | Rejection::UnitNotValid { .. }
+                | Rejection::AboutTheUnit { .. }
                 | Rejection::BetterUnitIsYours
                 | Rejection::ReasonRequired
                 | Rejection::AnswerRequired,

@@ -6,7 +6,7 @@ use chassis::consumer::Failure;
 use chassis::ledger::{Append, LedgerClient, LedgerError, StreamWrite};
 use contracts::Recorded;
 use kernel::{Actor, CaseId, Clock, Decider, Position, RequestId};
-use routing_domain::{Case, Command, Event, Policy, Routing, Standing, UnitCode, city_date};
+use routing_domain::{Case, Command, Event, Policy, Rejection, Routing, Standing, UnitCode, city_date};
 
 use crate::case_file::CaseFile;
 use crate::error::Refusal;
@@ -61,14 +61,29 @@ impl Desktop<'_> {
     pub(crate) fn standing(&self, unit: &UnitCode) -> Standing {
         let report = self.case.routed().map(|routed| routed.inputs.date);
         let dates: Vec<_> = report.into_iter().chain([city_date(self.at)]).collect();
-        self.policy.standing(unit, &dates)
+        match self.case.routed() {
+            Some(routed) => {
+                let facts = &routed.inputs.facts;
+                self.policy.standing_for(unit, &dates, self.case.about(), facts)
+            }
+            None => self.policy.standing(unit, &dates),
+        }
     }
 
-    /// Who has the tasks of a unit on the day of the act.
+    /// The level above a unit on the day of the act, if it says that the report is about itself.
+    pub(crate) fn above(&self, unit: &UnitCode) -> Option<UnitCode> {
+        let facts = &self.case.routed()?.inputs.facts;
+        let mut about = self.case.about().to_vec();
+        about.push(unit.clone());
+        let above = self.policy.level_above(unit, &about, facts, city_date(self.at));
+        above.map(|unit| unit.code.clone())
+    }
+
+    /// Who has the tasks of a unit on the day of the act; nobody, if the report is about them.
     pub(crate) fn in_force(&self, unit: &UnitCode) -> Option<UnitCode> {
-        self.policy
-            .in_force(unit, city_date(self.at))
-            .map(|unit| unit.code.clone())
+        let today = city_date(self.at);
+        let unit = self.policy.in_force(unit, today)?;
+        (!self.policy.concerned(&unit.code, self.case.about(), &[today])).then(|| unit.code.clone())
     }
 
     /// What the policy says of the report, by its own date.
@@ -204,6 +219,23 @@ impl Handler {
         }
         let state = file.fold()?;
         Ok((file, state))
+    }
+
+    /// Whether a unit may read the case: never one that it is about, whatever was decided before that was known.
+    pub(crate) async fn may_read(&self, case: &Case, unit: &UnitCode) -> Result<(), Refusal> {
+        let (Some(routed), false) = (case.routed(), case.about().is_empty()) else {
+            return Ok(());
+        };
+        let (policy, now) = self.present().await?;
+        let dates = [routed.inputs.date, city_date(now)];
+        if policy.concerned(unit, case.about(), &dates) {
+            return Err(Rejection::AboutTheUnit {
+                unit: unit.clone(),
+                superior: None,
+            }
+            .into());
+        }
+        Ok(())
     }
 
     /// The policy in force and the present instant.

@@ -21,7 +21,8 @@ pub struct CaseRouted {
     pub policy: Code,
     /// The clause that matched.
     pub clause: Code,
-    /// What the clause looked at, as `name=value`.
+    /// What the clause looked at, as `name=value`; `conflict=<rule>` and `about=<units>`, where the report is about a unit: it goes to the
+    /// level above those.
     #[schemars(length(max = 16))]
     pub inputs: Vec<Code>,
 }
@@ -36,7 +37,8 @@ pub struct CaseDispatched {
     pub office: Office,
     /// Dense per case, from 1; an older one is ignored.
     pub revision: u32,
-    /// Why now: `level_2`, `opinion_agreed`, `office_order`, `crime_report`, `emergency`, `reopened`, `better_unit`.
+    /// Why now: `level_2`, `opinion_agreed`, `office_order`, `crime_report`, `emergency`, `reopened`, `better_unit`,
+    /// `level_above` (the report is about the unit that had it).
     pub basis: Code,
 }
 payload!(CaseDispatched, "routing", "case_dispatched.v1");

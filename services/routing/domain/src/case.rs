@@ -54,6 +54,8 @@ pub enum Command {
         in_words: bool,
         /// Whose it is, if the unit knows, and how that code stands.
         better: Option<(UnitCode, Standing)>,
+        /// The level above the unit on the day of the act, that the report is not about.
+        above: Option<UnitCode>,
     },
     /// Work goes on.
     ReportProgress {
@@ -200,7 +202,8 @@ impl Decider for Routing {
                 reason,
                 in_words,
                 better,
-            } => desk::give_back(case, on, reason, in_words, better),
+                above,
+            } => desk::give_back(case, on, reason, in_words, better, above),
             Command::ReportProgress {
                 on,
                 in_words,
@@ -288,6 +291,16 @@ impl Case {
     /// The fact that says it is not.
     pub fn is_before(&self, notice: &Notice) -> Result<(), Rejection> {
         desk::holding(self, notice).map(|_| ())
+    }
+
+    /// Whom the report is about, as far as the policy's rules and the units themselves said.
+    #[must_use]
+    pub fn about(&self) -> &[UnitCode] {
+        let conflict = self
+            .routed
+            .as_ref()
+            .and_then(|routed| routed.inputs.conflict.as_ref());
+        conflict.map_or(&[], |conflict| &conflict.about)
     }
 
     /// How often the case was given back since it was first put before a unit.

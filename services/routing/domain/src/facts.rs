@@ -5,6 +5,8 @@ use std::str::FromStr;
 use jiff::civil::Date;
 use kernel::taxonomy::{Field, Kind, Level, Topic, Urgency};
 
+use crate::unit::UnitCode;
+
 /// What classification found, and by which line the report came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -22,6 +24,8 @@ pub struct Facts {
     pub line: Option<String>,
     /// `113`, `114` or `115`, if words of danger were found when the report came.
     pub number: Option<String>,
+    /// Codes of the wards and communes of today that the report may mean; empty when none is known.
+    pub wards: Vec<u32>,
 }
 
 impl Facts {
@@ -65,7 +69,21 @@ pub struct Inputs {
     pub facts: Facts,
     /// The day by which units are chosen.
     pub date: Date,
+    /// Whom the report is about, and by which rule; none if nobody is known.
+    pub conflict: Option<Conflict>,
 }
+
+/// Whom a report is about: these, who is under them, and whoever has their tasks later never get it and never open it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The policy's rule, or `returned`: the unit said so itself.
+    pub rule: String,
+    /// Who.
+    pub about: Vec<UnitCode>,
+}
+
+/// Longest code an event may hold.
+const LONGEST: usize = 64;
 
 impl Inputs {
     /// As `name=value`, as they are stated in `case_routed`.
@@ -79,8 +97,9 @@ impl Inputs {
             level,
             line,
             number,
+            wards,
         } = &self.facts;
-        vec![
+        let mut codes = vec![
             format!("field={}", field.map_or("none", Field::code)),
             format!("topic={}", topic.map_or("none", Topic::code)),
             format!("kind={kind}"),
@@ -89,7 +108,13 @@ impl Inputs {
             format!("line={}", line.as_deref().unwrap_or("none")),
             format!("number={}", number.as_deref().unwrap_or("none")),
             format!("date={}", self.date),
-        ]
+        ];
+        codes.extend(listed("wards", wards));
+        if let Some(Conflict { rule, about }) = &self.conflict {
+            codes.push(format!("conflict={rule}"));
+            codes.extend(listed("about", about));
+        }
+        codes
     }
 
     /// Reads back what [`Inputs::codes`] wrote; further inputs of a later version are passed over. `None` when one is missing or
@@ -101,6 +126,12 @@ impl Inputs {
             .filter_map(|code| code.split_once('='))
             .collect();
         let value = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
+        let list = |name: &'static str| {
+            let named = pairs.iter().filter(move |(n, _)| *n == name);
+            named.flat_map(|(_, v)| v.split('+'))
+        };
+        let about: Result<_, _> = list("about").map(UnitCode::parse).collect();
+        let about: Vec<UnitCode> = about.ok()?;
         Some(Self {
             facts: Facts {
                 field: optional(value("field")?)?,
@@ -111,10 +142,32 @@ impl Inputs {
                 line: Some(value("line")?).filter(|v| *v != "none").map(str::to_owned),
                 // The first decisions on record did not look at it.
                 number: value("number").filter(|v| *v != "none").map(str::to_owned),
+                wards: list("wards")
+                    .map(|ward| ward.parse().ok())
+                    .collect::<Option<_>>()?,
             },
             date: value("date")?.parse().ok()?,
+            conflict: value("conflict").map(|rule| Conflict {
+                rule: rule.to_owned(),
+                about,
+            }),
         })
     }
+}
+
+/// `name=a+b+c`, in as many codes as it takes.
+fn listed<T: ToString>(name: &str, values: &[T]) -> Vec<String> {
+    let mut codes: Vec<String> = Vec::new();
+    for value in values.iter().map(T::to_string) {
+        match codes.last_mut() {
+            Some(code) if code.len() + 1 + value.len() <= LONGEST => {
+                code.push('+');
+                code.push_str(&value);
+            }
+            _ => codes.push(format!("{name}={value}")),
+        }
+    }
+    codes
 }
 
 /// `none` is nothing; anything else has to be one of the codes.

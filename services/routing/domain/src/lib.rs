@@ -10,8 +10,8 @@ pub mod words;
 
 pub use case::{Case, Command, Event, Heard, Notice, Routing};
 pub use date::city_date;
-pub use facts::{Facts, Inputs};
-pub use policy::{Policy, PolicyError, Routed};
+pub use facts::{Conflict, Facts, Inputs};
+pub use policy::{Examined, Policy, PolicyError, Problems, Routed};
 pub use rejection::Rejection;
 pub use unit::{Standing, Unit, UnitCode};
 pub use words::{Basis, Outcome, RecallReason, ReturnReason};

@@ -1,18 +1,28 @@
 //! The routing policy as data: units with their days, and ordered clauses of which the first that matches decides.
 
 mod check;
+mod conflict;
+mod diff;
 mod error;
+mod every;
+mod explain;
 mod text;
+mod when;
 
 use std::collections::HashMap;
 
 use jiff::civil::Date;
-use kernel::taxonomy::{Destination, Field, Kind, Level, Office, Topic, Urgency};
+use kernel::taxonomy::{Destination, Field, Kind, Office};
 
-pub use error::PolicyError;
+pub use check::{Examined, Note};
+pub use diff::{Difference, Edit, Move};
+pub use error::{PolicyError, Problems};
+pub use explain::{Explanation, Passed};
 
 use crate::facts::{Facts, Inputs};
 use crate::unit::{Standing, Unit, UnitCode};
+use conflict::Rule;
+use when::When;
 
 /// The policy the product comes with.
 pub const BUILT_IN: &str = include_str!("../policy/city.toml");
@@ -24,30 +34,17 @@ pub struct Policy {
     units: Vec<Unit>,
     index: HashMap<UnitCode, usize>,
     clauses: Vec<Clause>,
+    conflicts: Vec<Rule>,
 }
 
 /// One clause: what it matches, and whom it names.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Clause {
     id: String,
     when: When,
     office: Option<Office>,
     lead: Option<UnitCode>,
     with: Vec<UnitCode>,
-}
-
-/// What a clause matches: each list is any-of, an empty one matches all; the days are those of the report.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct When {
-    field: Vec<Field>,
-    topic: Vec<Topic>,
-    kind: Vec<Kind>,
-    urgency: Vec<Urgency>,
-    level: Vec<Level>,
-    line: Vec<String>,
-    number: Vec<String>,
-    from: Option<Date>,
-    until: Option<Date>,
 }
 
 /// What the policy says of a report.
@@ -65,32 +62,25 @@ pub struct Routed {
     pub inputs: Inputs,
 }
 
-impl When {
-    fn matches(&self, facts: &Facts, date: Date) -> bool {
-        fn any_of<T: PartialEq>(list: &[T], value: Option<&T>) -> bool {
-            list.is_empty() || value.is_some_and(|v| list.contains(v))
-        }
-        any_of(&self.field, facts.field.as_ref())
-            && any_of(&self.topic, facts.topic.as_ref())
-            && any_of(&self.kind, Some(&facts.kind))
-            && any_of(&self.urgency, Some(&facts.urgency))
-            && any_of(&self.level, Some(&facts.level))
-            && any_of(&self.line, facts.line.as_ref())
-            && any_of(&self.number, facts.number.as_ref())
-            && self.from.is_none_or(|from| from <= date)
-            && self.until.is_none_or(|until| date <= until)
-    }
-}
-
 impl Policy {
     /// Reads and checks a policy (TOML, see `policy/city.toml`).
     ///
     /// # Errors
-    /// `PolicyError`, naming the clause or unit that is wrong.
-    pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        let policy = text::read(text)?;
-        check::check(&policy)?;
-        Ok(policy)
+    /// Every problem, each naming the clause or unit that is wrong.
+    pub fn parse(text: &str) -> Result<Self, Problems> {
+        let policy = text::read(text).map_err(Problems)?;
+        let errors = check::errors(&policy);
+        if errors.is_empty() {
+            Ok(policy)
+        } else {
+            Err(Problems(errors))
+        }
+    }
+
+    /// The same with all that there is to say of it: also what is no error, such as clauses whose order decides.
+    #[must_use]
+    pub fn examine(text: &str) -> Examined {
+        check::examine(text)
     }
 
     /// Names office, units and resting place of a report of that date. Reports from before the policy begins are routed as on
@@ -102,28 +92,43 @@ impl Policy {
         let clause = self
             .clause_for(facts, date)
             .expect("the last clause of a checked policy matches everything");
-        let mut units: Vec<UnitCode> = Vec::new();
-        for unit in clause
-            .lead
-            .iter()
-            .chain(&clause.with)
-            .filter_map(|code| self.in_force(code, date))
-        {
-            // Coordinating units often merge into the lead: so_gtvt and so_xd_old are both so_xd from May 2025.
-            if !units.contains(&unit.code) {
-                units.push(unit.code.clone());
-            }
-        }
+        let conflict = self.conflict(facts, date);
+        let about = conflict.as_ref().map_or(&[][..], |it| &it.about);
         Routed {
             office: clause.office.unwrap_or_else(|| office_of(facts)),
-            units,
+            units: self.proposed(clause, facts, about, date),
             destination: destination_of(facts),
             clause: clause.id.clone(),
             inputs: Inputs {
                 facts: facts.clone(),
                 date,
+                conflict,
             },
         }
+    }
+
+    /// The units of a clause on that day, each once, and the level above in place of one that the report is about.
+    fn proposed(&self, clause: &Clause, facts: &Facts, about: &[UnitCode], date: Date) -> Vec<UnitCode> {
+        let mut units: Vec<UnitCode> = Vec::new();
+        for unit in self.named(clause, date) {
+            let unit = if self.concerned(&unit.code, about, &[date]) {
+                self.level_above(&unit.code, about, facts, date)
+            } else {
+                Some(unit)
+            };
+            // Coordinating units often merge into the lead: so_gtvt and so_xd_old are both so_xd from May 2025.
+            if let Some(unit) = unit
+                && !units.contains(&unit.code)
+            {
+                units.push(unit.code.clone());
+            }
+        }
+        units
+    }
+
+    fn named<'a>(&'a self, clause: &'a Clause, date: Date) -> impl Iterator<Item = &'a Unit> {
+        let named = clause.lead.iter().chain(&clause.with);
+        named.filter_map(move |code| self.in_force(code, date))
     }
 
     fn clause_for(&self, facts: &Facts, date: Date) -> Option<&Clause> {
@@ -161,6 +166,26 @@ impl Policy {
             .map(|u| u.code.clone())
             .filter(|c| c != code);
         Standing::NotValid { successor }
+    }
+
+    /// The same for a report about some units: those, and who is under them, may not have it.
+    #[must_use]
+    pub fn standing_for(
+        &self,
+        code: &UnitCode,
+        dates: &[Date],
+        about: &[UnitCode],
+        facts: &Facts,
+    ) -> Standing {
+        let standing = self.standing(code, dates);
+        if !matches!(standing, Standing::Valid { .. }) || !self.concerned(code, about, dates) {
+            return standing;
+        }
+        let latest = dates.iter().copied().max();
+        let superior = latest.and_then(|date| self.level_above(code, about, facts, date));
+        Standing::Concerned {
+            superior: superior.map(|unit| unit.code.clone()),
+        }
     }
 
     /// A unit by its code.

@@ -65,6 +65,14 @@ pub enum Rejection {
         "this case may accuse a body or one of its people: it may only go to a body of oversight, such as the city's Inspectorate or the Party's Inspection Committee"
     )]
     OversightOnly,
+    /// The report is about that unit, or about one it is under.
+    #[error("{}", about_the_unit(.unit, .superior.as_ref()))]
+    AboutTheUnit {
+        /// Which.
+        unit: UnitCode,
+        /// The level above that it is not about.
+        superior: Option<UnitCode>,
+    },
     /// Words are missing.
     #[error("a reason in words is required: say why the case is returned")]
     ReasonRequired,
@@ -93,11 +101,20 @@ impl Rejection {
             Self::NotForDispatch => "not_for_dispatch",
             Self::AwaitsOpinion => "awaits_opinion",
             Self::OversightOnly => "oversight_only",
+            Self::AboutTheUnit { .. } => "about_the_unit",
             Self::ReasonRequired => "reason_required",
             Self::AnswerRequired => "answer_required",
             Self::CaseClosed => "case_closed",
         }
     }
+}
+
+fn about_the_unit(unit: &UnitCode, superior: Option<&UnitCode>) -> String {
+    let instead = match superior {
+        Some(superior) => format!("the level above is {superior}; name that"),
+        None => "name a body of oversight that it is not about".to_owned(),
+    };
+    format!("the report is about the unit {unit}, or about one it is under, and never goes to it: {instead}")
 }
 
 fn unit_not_valid(unit: &UnitCode, successor: Option<&UnitCode>) -> String {

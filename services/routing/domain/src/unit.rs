@@ -93,6 +93,9 @@ pub struct Unit {
     /// Who took over its tasks.
     #[serde(default)]
     pub succeeded_by: Option<UnitCode>,
+    /// The level above: who gets what is about this unit (whoever has that one's tasks on the day). None: nobody in this policy is.
+    #[serde(default)]
+    pub superior: Option<UnitCode>,
 }
 
 impl Unit {
@@ -112,6 +115,11 @@ pub enum Standing {
     Valid {
         /// See [`Unit::oversight`].
         oversight: bool,
+    },
+    /// It exists, and the report is about it or about a unit above it.
+    Concerned {
+        /// The level above it that the report is not about, if there is one.
+        superior: Option<UnitCode>,
     },
     /// It does not exist on that day.
     NotValid {

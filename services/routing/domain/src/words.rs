@@ -19,6 +19,8 @@ words!(
         Reopened = "reopened";
         /// The first unit said whose it is.
         BetterUnit = "better_unit";
+        /// The report is about the unit that had it.
+        LevelAbove = "level_above";
     }
 );
 

@@ -3,6 +3,7 @@
 use kernel::taxonomy::{Destination, Kind};
 
 use super::{Case, Event, Notice};
+use crate::facts::Conflict;
 use crate::policy::Routed;
 use crate::rejection::Rejection;
 use crate::unit::{Standing, UnitCode};
@@ -10,6 +11,8 @@ use crate::words::{Basis, RecallReason};
 
 /// Clause of a routing that follows from no clause of the policy: the unit gave the case back.
 const RETURNED: &str = "returned";
+/// The same: it said that the report is about itself.
+const CONFLICT: &str = "conflict-of-interest";
 /// The same: the case was reopened and no unit has it.
 const REOPENED: &str = "reopened";
 
@@ -126,10 +129,51 @@ pub(super) fn after_return(case: &Case, routed: &Routed, better: Option<(UnitCod
     }
 }
 
+/// The unit says that the report is about itself: from now on it is on record as one it is about. The level above gets it, the first
+/// time; after that, or where nobody is above, the office decides. A better unit that it names is on record and decides nothing.
+pub(super) fn after_conflict(
+    case: &Case,
+    routed: &Routed,
+    unit: &UnitCode,
+    above: Option<UnitCode>,
+) -> Vec<Event> {
+    let mut about = case.about().to_vec();
+    if !about.contains(unit) {
+        about.push(unit.clone());
+    }
+    let mut again = Routed {
+        destination: Destination::Office,
+        clause: CONFLICT.to_owned(),
+        ..routed.clone()
+    };
+    again.inputs.conflict = Some(Conflict {
+        rule: RETURNED.to_owned(),
+        about,
+    });
+    match above.filter(|_| case.bounces() == 0) {
+        None => vec![Event::CaseRouted(again)],
+        Some(above) => {
+            again.destination = Destination::Unit;
+            again.units = vec![above.clone()];
+            let dispatched = Event::CaseDispatched {
+                unit: above,
+                office: routed.office,
+                revision: case.revision() + 1,
+                basis: Basis::LevelAbove,
+            };
+            vec![Event::CaseRouted(again), dispatched]
+        }
+    }
+}
+
 /// Whether the unit is one of oversight.
 pub(super) fn must_be_valid(unit: &UnitCode, standing: Standing) -> Result<bool, Rejection> {
     match standing {
         Standing::Valid { oversight } => Ok(oversight),
+        Standing::Concerned { superior } => Err(Rejection::AboutTheUnit {
+            unit: unit.clone(),
+            superior,
+        }),
         Standing::Unknown => Err(Rejection::UnknownUnit(unit.clone())),
         Standing::NotValid { successor } => Err(Rejection::UnitNotValid {
             unit: unit.clone(),

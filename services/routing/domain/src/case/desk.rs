@@ -64,6 +64,7 @@ pub(super) fn give_back(
     reason: ReturnReason,
     in_words: bool,
     better: Option<(UnitCode, Standing)>,
+    above: Option<UnitCode>,
 ) -> Result<Vec<Event>, Rejection> {
     acting(case, &on)?;
     let Some(routed) = &case.routed else {
@@ -83,15 +84,16 @@ pub(super) fn give_back(
             Some((unit, oversight))
         }
     };
-    let next = decide::after_return(case, routed, better.clone());
-    Ok(vec![
-        Event::CaseReturned {
-            on,
-            reason,
-            better_unit: better.map(|(unit, _)| unit),
-        },
-        next,
-    ])
+    let next = match reason {
+        ReturnReason::Conflict => decide::after_conflict(case, routed, &on.unit, above),
+        _ => vec![decide::after_return(case, routed, better.clone())],
+    };
+    let returned = Event::CaseReturned {
+        on,
+        reason,
+        better_unit: better.map(|(unit, _)| unit),
+    };
+    Ok(std::iter::once(returned).chain(next).collect())
 }
 
 pub(super) fn report_progress(

@@ -1,8 +1,28 @@
 //! What is wrong with a policy, naming the clause or unit.
 
+use std::fmt;
+
 use jiff::civil::Date;
 
 use crate::unit::UnitCode;
+
+/// All that is wrong with a text that is no policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems(pub Vec<PolicyError>);
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
 
 /// Why a text is no policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,12 +86,64 @@ pub enum PolicyError {
     /// More than a routing can propose.
     #[error("the clause {0} names more than 8 units")]
     TooManyUnits(String),
+    /// A code that no event could state.
+    #[error("the code {0} has more than 55 characters: shorten it")]
+    LongCode(String),
     /// Nothing at the end that matches everything.
     #[error("the policy has no catch-all: its last clause must match everything and name a unit")]
     NoCatchAll,
     /// Clauses that can never match.
     #[error("the clause {0} stands behind one that matches everything, so it never decides: move it before")]
     AfterCatchAll(String),
+    /// A clause that decides about nothing.
+    #[error("the clause {clause} never decides: {}", never(.taken.as_ref()))]
+    Unreachable {
+        /// Which.
+        clause: String,
+        /// A report it matches, and the clause before it that takes it; none when it matches no report of any day.
+        taken: Option<(String, String)>,
+    },
+    /// A report that no clause matches.
+    #[error("no clause decides about {example}: add one, or a catch-all at the end")]
+    Gap {
+        /// The report.
+        example: String,
+    },
+    /// The level above is not there on some day.
+    #[error(
+        "the unit {unit} is under {superior}, whose tasks nobody has on {date}: name another, or correct the days"
+    )]
+    NoSuperiorOn {
+        /// Which.
+        unit: UnitCode,
+        /// What it names.
+        superior: UnitCode,
+        /// The first such day.
+        date: Date,
+    },
+    /// A superior that is not stated.
+    #[error("the unit {unit} is under {superior}, which is not stated: add it or correct the code")]
+    UnknownSuperior {
+        /// Which.
+        unit: UnitCode,
+        /// What it names.
+        superior: UnitCode,
+    },
+    /// Levels above that return to where they began.
+    #[error("the levels above {0} go round in a circle: one unit of it must have no superior")]
+    SuperiorLoop(UnitCode),
+    /// A report about a unit would have nowhere to go.
+    #[error(
+        "the clause {clause} gives {unit} a report about it ({example}), and no level above may get it: give the unit a superior, of oversight where the report may accuse"
+    )]
+    NobodyAbove {
+        /// Which clause.
+        clause: String,
+        /// Whom it names.
+        unit: UnitCode,
+        /// A report it decides about.
+        example: String,
+    },
     /// A report of this kind has to go somewhere, and the clause names nobody.
     #[error(
         "the clause {clause} names no unit, but decides about {example}, which goes to one: give it a lead"
@@ -94,4 +166,15 @@ pub enum PolicyError {
         /// A report it decides about.
         example: String,
     },
+}
+
+fn never(taken: Option<&(String, String)>) -> String {
+    match taken {
+        Some((by, example)) => {
+            format!(
+                "the clause {by} before it takes {example}, and all else it matches; move it before, or remove it"
+            )
+        }
+        None => "no report of any day matches it; correct what it looks at, or remove it".to_owned(),
+    }
 }

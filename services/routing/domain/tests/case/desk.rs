@@ -1,8 +1,9 @@
 //! What units answer.
 
 use jiff::civil::date;
+use kernel::Decider;
 use kernel::given::given;
-use kernel::taxonomy::{Kind, Topic};
+use kernel::taxonomy::{Destination, Kind, Topic};
 use routing_domain::*;
 
 use crate::said::*;
@@ -183,6 +184,7 @@ fn a_return_needs_words_and_a_better_unit_that_exists_and_is_another() {
         reason: ReturnReason::Other,
         in_words: false,
         better: None,
+        above: None,
     };
     given::<Routing>(&history)
         .when(wordless)
@@ -254,4 +256,67 @@ fn every_rejection_says_what_to_do() {
         let text = rejection.to_string();
         assert!(text.contains([':', ';']), "{text}");
     }
+}
+
+#[test]
+fn a_unit_that_says_the_report_is_about_itself_is_passed_over_for_the_level_above() {
+    let mut history = before_so_xd();
+    let conflict = |on: Notice, above: Option<&str>| Command::Return {
+        on,
+        reason: ReturnReason::Conflict,
+        in_words: true,
+        better: None,
+        above: above.map(unit),
+    };
+    let given_back = |on| Event::CaseReturned {
+        on,
+        reason: ReturnReason::Conflict,
+        better_unit: None,
+    };
+    let again = |about: &[&str], units: Option<&str>| {
+        let mut routed = road(2);
+        routed.clause = "conflict-of-interest".into();
+        routed.inputs.conflict = Some(Conflict {
+            rule: "returned".into(),
+            about: about.iter().map(|code| unit(code)).collect(),
+        });
+        match units {
+            Some(above) => routed.units = vec![unit(above)],
+            None => routed.destination = Destination::Office,
+        }
+        routed
+    };
+    let above = again(&["so_xd"], Some("vp_ubnd"));
+    let events = [
+        given_back(at("so_xd", 1)),
+        Event::CaseRouted(above.clone()),
+        dispatched(&above, "vp_ubnd", 2, Basis::LevelAbove),
+    ];
+    given::<Routing>(&history)
+        .when(conflict(at("so_xd", 1), Some("vp_ubnd")))
+        .then(&events);
+    history.extend(events);
+    let case = Routing::fold(&history);
+    assert_eq!(case.about(), [unit("so_xd")]);
+    // So it stands as one that the report is about, and so does who is under it.
+    for (code, concerned) in [("so_xd", true), ("sawaco", true), ("so_yt", false)] {
+        let facts = &road(2).inputs.facts;
+        let standing = CITY.standing_for(&unit(code), &[DAY], case.about(), facts);
+        let refused = Rejection::AboutTheUnit {
+            unit: unit(code),
+            superior: Some(unit("vp_ubnd")),
+        };
+        let order = Command::DispatchOnOrder {
+            unit: unit(code),
+            standing,
+        };
+        let decided = Routing::decide(&case, order);
+        assert_eq!(decided == Err(refused), concerned, "{code}: {decided:?}");
+    }
+    // A second time the office decides, and both are passed over.
+    let mut office = again(&["so_xd", "vp_ubnd"], None);
+    office.units = vec![unit("vp_ubnd")];
+    given::<Routing>(&history)
+        .when(conflict(at("vp_ubnd", 2), Some("vp_tu")))
+        .then(&[given_back(at("vp_ubnd", 2)), Event::CaseRouted(office)]);
 }

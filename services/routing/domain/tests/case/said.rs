@@ -9,7 +9,7 @@ use routing_domain::{
     Basis, Command, Event, Facts, Notice, Outcome, Policy, RecallReason, ReturnReason, Routed, UnitCode,
 };
 
-static CITY: LazyLock<Policy> = LazyLock::new(|| Policy::parse(BUILT_IN).unwrap());
+pub(crate) static CITY: LazyLock<Policy> = LazyLock::new(|| Policy::parse(BUILT_IN).unwrap());
 
 pub(crate) const DAY: Date = date(2026, 11, 24);
 
@@ -32,6 +32,7 @@ pub(crate) fn routed(topic: Topic, kind: Kind, level: u8) -> Routed {
         level,
         line: None,
         number: None,
+        wards: Vec::new(),
     };
     CITY.route(&facts, DAY)
 }
@@ -86,6 +87,7 @@ pub(crate) fn give_back(on: Notice, better: Option<&str>) -> Command {
         reason: ReturnReason::NotOurs,
         in_words: true,
         better,
+        above: None,
     }
 }
 
