@@ -14,6 +14,7 @@ mod moment;
 mod outbox;
 mod parked;
 mod person;
+mod policy;
 mod prove;
 mod replay;
 mod submit;
@@ -78,6 +79,8 @@ enum Command {
     Desk(desk::Arguments),
     /// The people who may sign in to the console.
     Person(person::Arguments),
+    /// The routing policy: check, compare, publish, explain, backtest.
+    Policy(policy::Arguments),
     /// A unit's own system: add one, watch what is put before it, answer.
     Unit(unit::Arguments),
     /// The gateways through which channels hand in.
@@ -189,6 +192,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Totals(arguments) => totals::run(&data, &arguments).await.map(done),
         Command::Desk(arguments) => Box::pin(desk::run(&data, arguments)).await.map(done),
         Command::Person(arguments) => person::run(&data, arguments).await.map(done),
+        Command::Policy(arguments) => Box::pin(policy::run(&data, arguments)).await,
         Command::Unit(arguments) => unit::run(&data, arguments).await.map(done),
         Command::Gateway(arguments) => gateway::run(&data, arguments).await.map(done),
         Command::Outbox(arguments) => outbox::run(&data, &arguments).await.map(done),

@@ -68,7 +68,7 @@ impl Handler {
         let Some(case) = cause.case else {
             return Err(Failure::poison("no_case", "the report belongs to no case"));
         };
-        let InForce { version, policy } = self.policies.at(cause.position).await?;
+        let InForce { version, policy } = self.policies.at_cause(cause).await?;
         let read = text_of(content)?;
         let erased = read.is_none();
         let mut found = match &read {
@@ -187,7 +187,7 @@ impl Handler {
 
     /// The rules in force now.
     pub(crate) async fn rules(&self) -> Result<InForce, Refusal> {
-        Ok(self.policies.now().await?)
+        Ok(self.policies.now(self.clock.now()).await?)
     }
 
     /// The case's own stream, as it was before a request of ours that is on record already.

@@ -46,7 +46,7 @@ impl Reaction for Follow {
                 format!("{} without a case", cause.kind),
             ));
         };
-        let sla = self.policies.at(cause.position).await?.policy;
+        let sla = self.policies.at_cause(cause).await?.policy;
         let mut overtaken = None;
         for _ in 0..ATTEMPTS {
             let story = Story::of(self.ledger.read_case(case).await?);

@@ -1,5 +1,6 @@
 //! Routing over gRPC: the office's orders, and the desk of a unit for its system or its officers.
 
+mod policy;
 mod who;
 
 use std::sync::Arc;
@@ -9,8 +10,9 @@ use chassis::consumer::Waiter;
 use chassis::telemetry::trace;
 use contracts::grpc::routing::routing_server::{Routing, RoutingServer};
 use contracts::grpc::routing::{
-    DispatchRequest, Done, ListCasesReply, ListCasesRequest, ListUnitsReply, ListUnitsRequest, OpenReply,
-    ProgressRequest, ResultRequest, ReturnRequest, Unit, UnitCase, UnitRequest,
+    DispatchRequest, Done, ListCasesReply, ListCasesRequest, ListPoliciesReply, ListPoliciesRequest,
+    ListUnitsReply, ListUnitsRequest, OpenReply, PolicyVersion, ProgressRequest, PublishPolicyRequest,
+    ReadPolicyReply, ReadPolicyRequest, ResultRequest, ReturnRequest, Unit, UnitCase, UnitRequest,
 };
 use contracts::wire::DeskRequest;
 use kernel::{CaseId, Position, RequestId};
@@ -229,6 +231,38 @@ impl Routing for Api {
             })
             .collect();
         Ok(Response::new(ListUnitsReply { units }))
+    }
+
+    async fn publish_policy(
+        &self,
+        request: Request<PublishPolicyRequest>,
+    ) -> Result<Response<PolicyVersion>, Status> {
+        let caller = self.callers.authenticate(request.metadata())?;
+        let request = request.into_inner();
+        let by = who::publishes(&caller, &request.actor)?;
+        Ok(Response::new(
+            policy::publish(&self.handler, &caller.name, by, request).await?,
+        ))
+    }
+
+    async fn list_policies(
+        &self,
+        request: Request<ListPoliciesRequest>,
+    ) -> Result<Response<ListPoliciesReply>, Status> {
+        let caller = self.callers.authenticate(request.metadata())?;
+        who::reads_policies(&caller)?;
+        let versions = policy::list(&self.handler).await?;
+        Ok(Response::new(ListPoliciesReply { versions }))
+    }
+
+    async fn read_policy(
+        &self,
+        request: Request<ReadPolicyRequest>,
+    ) -> Result<Response<ReadPolicyReply>, Status> {
+        let caller = self.callers.authenticate(request.metadata())?;
+        who::reads_policies(&caller)?;
+        let position = Position(request.into_inner().position);
+        Ok(Response::new(policy::read(&self.handler, position).await?))
     }
 }
 

@@ -98,57 +98,71 @@ impl CaseFile {
 
     /// What the report was last found to be; nothing while it waits for a person.
     pub(crate) fn finding(&self) -> Result<Option<Finding>, DecodeError> {
-        for event in self.events.iter().rev() {
-            if let Some(classified) = event.decode::<ReportClassified>()? {
-                return Ok(Some(classified.finding));
-            }
-            if let Some(decided) = event.decode::<ReviewDecided>()? {
-                return Ok(Some(decided.finding));
-            }
-        }
-        Ok(None)
+        finding(&self.events)
     }
 
     /// The facts that the policy's clauses look at.
     pub(crate) fn facts(&self) -> Result<Option<Facts>, DecodeError> {
-        let Some(finding) = self.finding()? else {
-            return Ok(None);
-        };
-        let received = match self.report() {
-            // Erased data are empty: then the line is not known any more.
-            Some(report) if !report.data.is_empty() => report.decode::<ReportReceived>()?,
-            _ => None,
-        };
-        let line = received
-            .map(|r| r.line.as_str().to_owned())
-            .filter(|line| !line.is_empty());
-        let mut number = None;
-        for event in self.events.iter().filter(|event| !event.data.is_empty()) {
-            if let Some(suspected) = event.decode::<EmergencySuspected>()? {
-                number = Some(suspected.number.as_str().to_owned());
-            }
-        }
-        let Finding {
-            field,
-            topic,
-            kind,
-            urgency,
-            level,
-            wards,
-            ..
-        } = finding;
-        Ok(Some(Facts {
-            field,
-            topic,
-            kind,
-            urgency,
-            level,
-            line,
-            number,
-            wards: wards
-                .iter()
-                .filter_map(|ward| ward.as_str().parse().ok())
-                .collect(),
-        }))
+        facts(&self.events)
     }
+}
+
+fn finding(events: &[Recorded]) -> Result<Option<Finding>, DecodeError> {
+    for event in events.iter().rev() {
+        if let Some(classified) = event.decode::<ReportClassified>()? {
+            return Ok(Some(classified.finding));
+        }
+        if let Some(decided) = event.decode::<ReviewDecided>()? {
+            return Ok(Some(decided.finding));
+        }
+    }
+    Ok(None)
+}
+
+/// The facts that the policy's clauses look at, from the events of a case in their order: the report, suspicions of an emergency, and what
+/// classification or a person found.
+///
+/// # Errors
+/// An event that does not fit its type.
+pub fn facts(events: &[Recorded]) -> Result<Option<Facts>, DecodeError> {
+    let Some(finding) = finding(events)? else {
+        return Ok(None);
+    };
+    let report = events.iter().find(|e| e.is::<ReportReceived>());
+    let received = match report {
+        // Erased data are empty: then the line is not known any more.
+        Some(report) if !report.data.is_empty() => report.decode::<ReportReceived>()?,
+        _ => None,
+    };
+    let line = received
+        .map(|r| r.line.as_str().to_owned())
+        .filter(|line| !line.is_empty());
+    let mut number = None;
+    for event in events.iter().filter(|event| !event.data.is_empty()) {
+        if let Some(suspected) = event.decode::<EmergencySuspected>()? {
+            number = Some(suspected.number.as_str().to_owned());
+        }
+    }
+    let Finding {
+        field,
+        topic,
+        kind,
+        urgency,
+        level,
+        wards,
+        ..
+    } = finding;
+    Ok(Some(Facts {
+        field,
+        topic,
+        kind,
+        urgency,
+        level,
+        line,
+        number,
+        wards: wards
+            .iter()
+            .filter_map(|ward| ward.as_str().parse().ok())
+            .collect(),
+    }))
 }

@@ -13,7 +13,8 @@ pub struct Config {
     /// What every service is told.
     #[command(flatten)]
     pub service: ServiceConfig,
-    /// File with the routing policy (TOML); none: the built-in one. It is published when it differs from the one in force.
+    /// File with the routing policy (TOML); none: the built-in one. It is published when it differs from the one in force, until a person
+    /// publishes one (`hoiam policy publish`).
     #[arg(long, env = "HOIAM_ROUTING_POLICY")]
     pub policy: Option<PathBuf>,
 }

@@ -116,7 +116,7 @@ impl Handler {
             return Err(Failure::poison("no_case", "the event belongs to no case"));
         };
         let request = RequestId::reaction(cause.id, consumer);
-        let InForce { version, policy } = self.policies.at(cause.position).await?;
+        let InForce { version, policy } = self.policies.at_cause(cause).await?;
         let mut overtaken = None;
         for _ in 0..ATTEMPTS {
             let file = CaseFile::read(&self.ledger, case, Some(request)).await?;
@@ -163,7 +163,7 @@ impl Handler {
         asked: &Asked,
         command: impl Fn(&Desktop<'_>) -> Result<Command, Refusal>,
     ) -> Result<Done, Refusal> {
-        let InForce { version, policy } = self.policies.now().await?;
+        let InForce { version, policy } = self.policies.now(self.clock.now()).await?;
         let mut overtaken = None;
         for _ in 0..ATTEMPTS {
             let file = CaseFile::read(&self.ledger, asked.case, Some(asked.request)).await?;
@@ -238,9 +238,22 @@ impl Handler {
         Ok(())
     }
 
+    /// The versions of the policy.
+    pub(crate) fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// The present instant.
+    pub(crate) fn now(&self) -> kernel::Instant {
+        self.clock.now()
+    }
+
     /// The policy in force and the present instant.
     pub(crate) async fn present(&self) -> Result<(Arc<Policy>, kernel::Instant), Refusal> {
-        Ok((self.policies.now().await?.policy, self.clock.now()))
+        Ok((
+            self.policies.now(self.clock.now()).await?.policy,
+            self.clock.now(),
+        ))
     }
 }
 

@@ -20,7 +20,10 @@ use async_trait::async_trait;
 use chassis::service::{Host, Life, Service};
 use tonic::service::Routes;
 
+pub use case_file::facts;
 pub use config::Config;
+/// The rules, for whoever looks into a policy or replays history under it.
+pub use routing_domain as domain;
 
 /// The service.
 pub struct Routing;

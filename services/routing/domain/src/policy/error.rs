@@ -178,3 +178,34 @@ fn never(taken: Option<&(String, String)>) -> String {
         None => "no report of any day matches it; correct what it looks at, or remove it".to_owned(),
     }
 }
+
+impl PolicyError {
+    /// A code for the program that asked.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Syntax(_) => "syntax",
+            Self::DuplicateUnit(_) => "duplicate_unit",
+            Self::EndsBeforeItBegins(_) => "ends_before_it_begins",
+            Self::UnknownSuccessor { .. } => "unknown_successor",
+            Self::SuccessionGap { .. } => "succession_gap",
+            Self::SuccessionLoop(_) => "succession_loop",
+            Self::DuplicateClause(_) => "duplicate_clause",
+            Self::BadClauseId(_) => "bad_clause_id",
+            Self::UnknownUnit { .. } => "unknown_unit",
+            Self::NobodyOn { .. } => "nobody_on",
+            Self::TooManyUnits(_) => "too_many_units",
+            Self::LongCode(_) => "long_code",
+            Self::NoCatchAll => "no_catch_all",
+            Self::AfterCatchAll(_) => "after_catch_all",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Gap { .. } => "gap",
+            Self::NoSuperiorOn { .. } => "no_superior_on",
+            Self::UnknownSuperior { .. } => "unknown_superior",
+            Self::SuperiorLoop(_) => "superior_loop",
+            Self::NobodyAbove { .. } => "nobody_above",
+            Self::NoLead { .. } => "no_lead",
+            Self::NotOversight { .. } => "not_oversight",
+        }
+    }
+}

@@ -123,7 +123,14 @@ impl When {
         fn within<T: PartialEq>(list: &[T], other: &[T]) -> bool {
             other.is_empty() || (!list.is_empty() && list.iter().all(|item| other.contains(item)))
         }
-        within(&self.field, &other.field)
+        // A topic is of one field.
+        let of_topics: Vec<Field> = self.topic.iter().map(|topic| topic.field()).collect();
+        let fields = if self.field.is_empty() {
+            &of_topics
+        } else {
+            &self.field
+        };
+        within(fields, &other.field)
             && within(&self.topic, &other.topic)
             && within(&self.kind, &other.kind)
             && within(&self.urgency, &other.urgency)
