@@ -11,6 +11,7 @@ const DATA: [&str; 1] = [concat!(
     include_str!("../data/reports-2026-a.jsonl"),
     include_str!("../data/reports-2026-b.jsonl"),
     include_str!("../data/reports-2026-c.jsonl"),
+    include_str!("../data/reports-2026-d.jsonl"),
 )];
 
 /// The labelled reports of the newest model the product comes with.

@@ -1,8 +1,8 @@
 //! How the two voices become one answer.
 //!
 //! The model hears what the rules say and learns how far to follow them, topic by topic and kind by kind; its most likely topic and kind
-//! are taken, and urgency follows by the rules from these; level and completeness are the model's. It may not unsay an emergency the rules
-//! see, nor let pass what may accuse an official.
+//! are taken, and urgency follows by the rules from these; level and completeness are the model's. An emergency the rules see and it holds
+//! for next to impossible is not passed over but goes to a person at once; and it may not let pass what may accuse an official.
 
 use std::ops::Range;
 
@@ -63,9 +63,15 @@ pub(crate) fn combine<'p>(
     let mut ranked: Vec<usize> = (0..TOPICS).collect();
     ranked.sort_by(|a, b| topics[*b].total_cmp(&topics[*a]).then(a.cmp(b)));
     let topic_of = |class: usize| Topic::ALL.get(class).copied();
-    let emergency = opinion.kind == Kind::Emergency;
+    let likely = thousandths(kinds[Kind::Emergency as usize]);
+    let called = opinion.kind == Kind::Emergency;
+    let heard_nothing = opinion.kind == Kind::NotAReport;
+    let emergency = called && likely >= u32::from(settings.emergency_doubted);
     if !emergency {
         opinion.kind = Kind::ALL[best(&kinds)];
+        if likely >= u32::from(settings.emergency_called) {
+            opinion.kind = Kind::Emergency;
+        }
     }
     // Only what is no report, or says nothing yet, has no topic. So where no topic is likely and the kind is a report's, either the kind
     // gives way, or the next topic is taken.
@@ -90,12 +96,15 @@ pub(crate) fn combine<'p>(
     opinion.complete = complete[1] >= complete[0];
 
     let confidence = thousandths(topics[ranked[0]]);
+    // That somebody says nothing is believed of what the rules know as such; else it may be a language or a way of writing nobody taught.
+    let dismissed = opinion.kind == Kind::NotAReport && !heard_nothing;
     if confidence < u32::from(settings.topic_sure)
         || thousandths(kinds[opinion.kind as usize]) < u32::from(settings.kind_sure)
+        || dismissed
     {
         reasons.push(Reason::LowConfidence);
     }
-    if !emergency && thousandths(kinds[Kind::Emergency as usize]) >= u32::from(settings.emergency_suspected) {
+    if !emergency && (called || likely >= u32::from(settings.emergency_suspected)) {
         reasons.push(Reason::MayBeEmergency);
     }
     if !emergency && thousandths(sensitive) >= u32::from(settings.sensitive_suspected) {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use unicode_normalization::UnicodeNormalization as _;
 use vietnam::Folded;
 use vietnam::places::Place;
 use vietnam::text::is_separator;
@@ -38,7 +39,7 @@ pub(crate) fn grams(text: &Folded<'_>, places: &Place) -> Vec<Gram> {
         grams.push(gram(1, bytes, word.clone()));
         let typed = text.words_of(word.clone());
         if !typed.is_ascii() {
-            let hash = typed.chars().flat_map(char::to_lowercase).fold(start(2), add_all);
+            let hash = typed.nfc().flat_map(char::to_lowercase).fold(start(2), add_all);
             grams.push(Gram {
                 hash,
                 at: word.clone(),

@@ -36,13 +36,13 @@ pub struct Learning {
 impl Default for Learning {
     fn default() -> Self {
         Self {
-            rounds: 10,
+            rounds: 8,
             step: 0.3,
             decay: 0.000_1,
-            in_records: 2,
-            texts: 1.5,
-            rules: 0.3,
-            trust: 12.0,
+            in_records: 3,
+            texts: 2.5,
+            rules: 0.4,
+            trust: 6.0,
             trust_kind: 6.0,
         }
     }

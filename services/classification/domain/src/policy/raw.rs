@@ -48,6 +48,10 @@ pub struct ModelSettings {
     pub kind_sure: u16,
     /// From this share on a person looks whether it is an emergency.
     pub emergency_suspected: u16,
+    /// From this share on it is called one, and a person looks first, if the rules see none.
+    pub emergency_called: u16,
+    /// Below this share one that the rules see is doubted: a person looks first.
+    pub emergency_doubted: u16,
     /// From this share on a person confirms that it accuses no official.
     pub sensitive_suspected: u16,
 }
