@@ -1,12 +1,14 @@
 //! Finds the street, ward and district a text names, and the codes of the wards they are today.
 //!
-//! Thin on purpose: a type word or a number makes a mention certain; a district's name stands for itself; a street is what
-//! follows "đường" or "hẻm", or the capitalised words right before the ward. Before July 2025 the same names meant other
+//! Thin on purpose: a type word or a number makes a mention certain; a district's name stands for itself, and so does a ward's behind a
+//! street; a street is one of a list, or what follows "đường" or "hẻm", or the capitalised words right before the ward. Before July 2025 the same names meant other
 //! ground, so a name gives all the codes it may mean.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::LazyLock;
+
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::text::{Folded, is_separator};
 
@@ -87,7 +89,17 @@ static UNITS: LazyLock<Units> = LazyLock::new(|| {
         units.read(line);
     }
     // How people shorten districts whose name needs no type word.
-    for (alias, code) in [("bthanh", 765), ("b thanh", 765)] {
+    for (alias, code) in [
+        ("bthanh", 765),
+        ("b thanh", 765),
+        ("btan", 777),
+        ("tbinh", 766),
+        ("tphu", 767),
+        ("bchanh", 785),
+        ("gvap", 764),
+        ("pnhuan", 768),
+        ("hmon", 784),
+    ] {
         units.districts.insert(alias.to_owned(), code);
     }
     units
@@ -135,6 +147,34 @@ impl Units {
         }
     }
 }
+
+/// Street names by their first folded word: the folded name, and as it is spelt.
+static STREETS: LazyLock<HashMap<String, Vec<(String, &'static str)>>> = LazyLock::new(|| {
+    let mut streets: HashMap<String, Vec<(String, &'static str)>> = HashMap::new();
+    let lines = include_str!("../data/streets.txt").lines();
+    for name in lines.filter(|line| !line.starts_with('#')) {
+        let folded = Folded::new(name).as_str().to_owned();
+        // What is also a ward's or a district's name says nothing by itself.
+        if UNITS.wards.contains_key(&folded) || UNITS.districts.contains_key(&folded) {
+            continue;
+        }
+        let first = folded.split(' ').next().unwrap_or_default().to_owned();
+        streets.entry(first).or_default().push((folded, name));
+    }
+    for names in streets.values_mut() {
+        names.sort_by_key(|(folded, _)| std::cmp::Reverse(folded.len())); // the longest first
+    }
+    streets
+});
+
+/// Words before a street's name that is not capitalised and has no type word.
+const BEFORE_A_STREET: [&str; 22] = [
+    "tren", "o", "tai", "khuc", "doan", "goc", "ra", "toi", "gan", "nha", "cho", "ngay", "ben", "khu", "dau",
+    "cuoi", "hem", "duong", "dg", "mt", "so", "ve",
+];
+
+/// No ward of any district ever had a higher number.
+const MOST_NUMBER: u32 = 28;
 
 const WARD_WORDS: [&str; 6] = ["phuong", "p", "f", "xa", "x", "dac khu"];
 const DISTRICT_WORDS: [&str; 6] = ["quan", "q", "huyen", "h", "tp", "thanh pho"];
@@ -188,10 +228,18 @@ pub fn find(text: &Folded<'_>) -> Place {
             place.district_code = code;
             i = next;
         } else if place.street.is_none()
-            && let Some((found, next)) = scan.street(i)
+            && let Some((found, next)) = scan.street(i).or_else(|| scan.known_street(i))
         {
             place.street = Some(found);
             i = next;
+            // "Ụ Ghe Tam Bình": a ward's name right behind the street needs no type word.
+            if place.ward.is_none()
+                && let Some((found, next, what)) = scan.bare_ward(i)
+            {
+                place.ward = Some(found);
+                meaning = what;
+                i = next;
+            }
         } else {
             i += 1;
         }
@@ -266,7 +314,7 @@ impl<'a> Scan<'a> {
             .typed(i, &WARD_WORDS)
             .or_else(|| (self.word(i) == "thi" && self.word(i + 1) == "tran").then_some(2))?;
         let from = i + skip;
-        (1..=4).rev().find_map(|n| {
+        let named = (1..=4).rev().find_map(|n| {
             let to = from + n;
             if to > self.words.len() {
                 return None;
@@ -277,6 +325,28 @@ impl<'a> Scan<'a> {
             // "phường 5" is a ward, "p 5" too; "x" and "p" before a word that happens to be a name need a capital.
             let certain = self.word(i).len() > 1 || name.len() <= 2 || self.capital(from);
             certain.then(|| (self.range(i, to), to, Some(known)))
+        });
+        // A number that no ward has any more is still what people call theirs.
+        let numbered = || {
+            let number = self.word(from).parse::<u32>().ok()?;
+            let ward = matches!(self.word(i), "phuong" | "p" | "f") && (1..=MOST_NUMBER).contains(&number);
+            ward.then(|| (self.range(i, from + 1), from + 1, None))
+        };
+        named.or_else(numbered)
+    }
+
+    /// A ward by its name alone: two words or more, capitalised.
+    fn bare_ward(&self, i: usize) -> Option<(Range<usize>, usize, Option<&'static Meaning>)> {
+        (2..=4).rev().find_map(|n| {
+            let to = i + n;
+            let named = to <= self.words.len() && (i..to).all(|at| self.capital(at));
+            let name = named.then(|| self.joined(i, to))?;
+            // People mean the district of before by a name that both have.
+            let known = UNITS
+                .wards
+                .get(&name)
+                .filter(|_| !UNITS.districts.contains_key(&name))?;
+            Some((self.range(i, to), to, Some(known)))
         })
     }
 
@@ -307,7 +377,7 @@ impl<'a> Scan<'a> {
         // A name by itself: two words or more (or joined), capitalised, and no type word or street word before it.
         let named =
             i > 0 && (self.typed(i - 1, &WARD_WORDS).is_some() || self.typed(i - 1, &STREET_WORDS).is_some());
-        if named || !self.capital(i) {
+        if named {
             return None;
         }
         (1..=2).rev().find_map(|n| {
@@ -316,9 +386,12 @@ impl<'a> Scan<'a> {
                 return None;
             }
             let name = self.joined(i, to);
-            if name.bytes().all(|b| b.is_ascii_digit()) || name.len() < 5 {
+            if name.bytes().all(|b| b.is_ascii_digit()) || name.len() < 4 {
                 return None;
             }
+            // Without a capital: only a whole name that is no other words ("nhà bé" is a small house).
+            let whole = self.capital(i) || n == 2 && (name != "nha be" || self.typed_word(i + 1) == "bè");
+            whole.then_some(())?;
             lookup(&name).map(|code| (self.range(i, to), to, Some(code)))
         })
     }
@@ -336,6 +409,49 @@ impl<'a> Scan<'a> {
             .is_some_and(|w| self.text.as_str().as_bytes().get(w.end) == Some(&b' '))
     }
 
+    /// A street of the list that begins at word `i`, whatever stands before it; how its tones are typed, if they are, must agree.
+    fn listed(&self, i: usize) -> Option<usize> {
+        let names = STREETS.get(self.word(i))?;
+        names.iter().find_map(|(folded, name)| {
+            let count = folded.split(' ').count();
+            let to = i + count;
+            let here = to <= self.words.len()
+                && self.joined(i, to) == *folded
+                && (i + 1..to).all(|at| self.flows(at - 1));
+            (here && self.is_spelt(i, name)).then_some(to)
+        })
+    }
+
+    /// Whether each word from `i` on is typed as in `name`, wherever the tone stands, or without any.
+    fn is_spelt(&self, i: usize, name: &str) -> bool {
+        name.split(' ').enumerate().all(|(j, word)| {
+            let typed = self.typed_word(i + j);
+            typed.is_ascii() || letters(typed) == letters(word)
+        })
+    }
+
+    /// A word as it was typed.
+    fn typed_word(&self, i: usize) -> &'a str {
+        self.words
+            .get(i)
+            .map_or("", |word| self.text.words_of(word.clone()))
+    }
+
+    /// A street by its name alone.
+    fn known_street(&self, i: usize) -> Option<(Range<usize>, usize)> {
+        let to = self.listed(i)?;
+        let led = i > 0 && BEFORE_A_STREET.contains(&self.word(i - 1));
+        let numbered = i > 0
+            && self
+                .word(i - 1)
+                .bytes()
+                .next()
+                .is_some_and(|b| b.is_ascii_digit());
+        let placed = self.ward(to).is_some() || self.district(to).is_some();
+        let named = (i..to).all(|at| self.capital(at));
+        (named || led || numbered || placed).then(|| (self.range(i, to), to))
+    }
+
     /// A street after its type word.
     fn street(&self, i: usize) -> Option<(Range<usize>, usize)> {
         let skip = self.typed(i, &STREET_WORDS).or_else(|| {
@@ -345,10 +461,23 @@ impl<'a> Scan<'a> {
             );
             road.then_some(2)
         })?;
-        if !self.flows(i + skip - 1) {
+        // "Dương" begins many a name, "đường" none.
+        let other_word = self.word(i) == "duong"
+            && !self.typed_word(i).is_ascii()
+            && !self.typed_word(i).starts_with(['đ', 'Đ']);
+        if other_word || !self.flows(i + skip - 1) {
             return None;
         }
         let from = i + skip;
+        let whole =
+            self.word(from) == "so" || self.word(from - 1) == "lo" || self.typed(i, &NAMED_WITH).is_some();
+        // Behind the alley's number.
+        let number = |at: usize| self.word(at).bytes().next().is_some_and(|b| b.is_ascii_digit());
+        let name = (from..from + 3).find(|at| !number(*at)).unwrap_or(from);
+        if let Some(to) = self.listed(name).or_else(|| self.listed(from)) {
+            let begins = if whole { i } else { from };
+            return Some((self.range(begins, to), to));
+        }
         let mut to = from;
         let numbered_road = self.word(from) == "so"; // "đường số 7"
         while to < self.words.len() && to - from < 5 {
@@ -369,7 +498,6 @@ impl<'a> Scan<'a> {
         if to == from || (to == from + 1 && STREET_WORDS[0] == self.word(i) && self.word(from).len() < 2) {
             return None;
         }
-        let whole = numbered_road || self.word(i + skip - 1) == "lo" || self.typed(i, &NAMED_WITH).is_some();
         Some((self.range(if whole { i } else { from }, to), to))
     }
 
@@ -391,6 +519,13 @@ impl<'a> Scan<'a> {
         // A sentence's first word is capitalised without being a name: two words at least.
         (i - from >= 2).then(|| self.range(from, i))
     }
+}
+
+/// The letters and tones of a word, in no order: "Hoà" and "Hòa" are one.
+fn letters(word: &str) -> Vec<char> {
+    let mut letters: Vec<char> = word.nfd().flat_map(char::to_lowercase).collect();
+    letters.sort_unstable();
+    letters
 }
 
 fn is_soft(text: &Folded<'_>, at: usize) -> bool {
@@ -454,6 +589,27 @@ mod tests {
         let (street, ward, ..) = parts("Ung Văn Khiêm, phường 25, Bình Thạnh kẹt xe");
         assert_eq!((street.as_str(), ward.as_str()), ("Ung Văn Khiêm", "phường 25"));
         assert_eq!(parts("hẻm 47 Quốc Hương bị ngập").0, "hẻm 47 Quốc Hương");
+    }
+
+    #[test]
+    fn a_street_of_the_list_needs_no_type_word_where_it_is_capitalised_or_led_to_and_its_tones_agree() {
+        assert_eq!(
+            parts("Chó thả rông trên Lũy Bán Bích cắn người").0,
+            "Lũy Bán Bích"
+        );
+        assert_eq!(parts("gan nga ba khuc luy ban bich xe dau kin").0, "luy ban bich");
+        assert_eq!(parts("số nhà 7 Thành Thái P14 Q10").0, "Thành Thái");
+        assert_eq!(parts("chợ khúc Dương Văn Cam lại thành sông").0, "Dương Văn Cam");
+        let (street, ward, ..) = parts("chung cư đường Tạ Quang Bửu, Chánh Hưng, khói");
+        assert_eq!((street.as_str(), ward.as_str()), ("Tạ Quang Bửu", "Chánh Hưng"));
+        assert_eq!(parts("hai bà trưng ra mấy tờ giấy").0, "");
+        assert_eq!(parts("hem 5 Bau Cat tan binh").2, "tan binh");
+        assert_eq!(parts("nhà bé xíu mà đóng thuế").2, "");
+        assert_eq!(
+            parts("phường 21, Bình Thạnh").1,
+            "phường 21",
+            "a number that went with a merger"
+        );
     }
 
     #[test]
