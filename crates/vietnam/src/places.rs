@@ -148,9 +148,19 @@ impl Units {
     }
 }
 
-/// Street names by their first folded word: the folded name, and as it is spelt.
-static STREETS: LazyLock<HashMap<String, Vec<(String, &'static str)>>> = LazyLock::new(|| {
-    let mut streets: HashMap<String, Vec<(String, &'static str)>> = HashMap::new();
+/// The streets of the list.
+#[derive(Debug, Default)]
+struct Streets {
+    /// How each folded name is spelt.
+    names: HashMap<String, &'static str>,
+    /// With which words they begin: most words begin none.
+    first: BTreeSet<String>,
+    /// Words of the longest.
+    most: usize,
+}
+
+static STREETS: LazyLock<Streets> = LazyLock::new(|| {
+    let mut streets = Streets::default();
     let lines = include_str!("../data/streets.txt").lines();
     for name in lines.filter(|line| !line.starts_with('#')) {
         let folded = Folded::new(name).as_str().to_owned();
@@ -158,11 +168,9 @@ static STREETS: LazyLock<HashMap<String, Vec<(String, &'static str)>>> = LazyLoc
         if UNITS.wards.contains_key(&folded) || UNITS.districts.contains_key(&folded) {
             continue;
         }
-        let first = folded.split(' ').next().unwrap_or_default().to_owned();
-        streets.entry(first).or_default().push((folded, name));
-    }
-    for names in streets.values_mut() {
-        names.sort_by_key(|(folded, _)| std::cmp::Reverse(folded.len())); // the longest first
+        streets.most = streets.most.max(folded.split(' ').count());
+        streets.first.extend(folded.split(' ').next().map(str::to_owned));
+        streets.names.insert(folded, name);
     }
     streets
 });
@@ -411,14 +419,16 @@ impl<'a> Scan<'a> {
 
     /// A street of the list that begins at word `i`, whatever stands before it; how its tones are typed, if they are, must agree.
     fn listed(&self, i: usize) -> Option<usize> {
-        let names = STREETS.get(self.word(i))?;
-        names.iter().find_map(|(folded, name)| {
-            let count = folded.split(' ').count();
-            let to = i + count;
-            let here = to <= self.words.len()
-                && self.joined(i, to) == *folded
-                && (i + 1..to).all(|at| self.flows(at - 1));
-            (here && self.is_spelt(i, name)).then_some(to)
+        if !STREETS.first.contains(self.word(i)) {
+            return None;
+        }
+        let flowing = (i..self.words.len())
+            .take_while(|at| *at == i || self.flows(at - 1))
+            .take(STREETS.most)
+            .count();
+        (2..=flowing).rev().find_map(|count| {
+            let name = STREETS.names.get(&self.joined(i, i + count))?;
+            self.is_spelt(i, name).then_some(i + count)
         })
     }
 

@@ -1,4 +1,4 @@
-//! The second voice: a linear model (multinomial logistic regression) over n-grams, learnt from labelled reports in well under a second.
+//! The second voice: a linear model (multinomial logistic regression) over n-grams, learnt from labelled reports in a second or two.
 //!
 //! It has one head for each question. The same records give the same weights and the same answers, bit by bit, on every machine.
 
