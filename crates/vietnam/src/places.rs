@@ -4,13 +4,15 @@
 //! street; a street is one of a list, or what follows "đường" or "hẻm", or the capitalised words right before the ward. Before July 2025 the same names meant other
 //! ground, so a name gives all the codes it may mean.
 
-use std::collections::{BTreeSet, HashMap};
+mod lists;
+
+use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::text::{Folded, is_separator};
+use lists::{Meaning, STREETS, UNITS};
 
 /// A place as a text names it. Ranges are bytes of the folded text; whoever keeps a place keeps the codes, not the words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,117 +65,6 @@ pub fn wards_within(district: u16, ward: Option<&str>) -> Vec<u32> {
         .collect();
     today.into_iter().collect()
 }
-
-/// What a folded ward name can mean.
-#[derive(Debug, Default)]
-struct Meaning {
-    /// A unit of today.
-    today: BTreeSet<u32>,
-    /// Units of before: their district and what they are today.
-    before: Vec<(u16, Vec<u32>)>,
-}
-
-#[derive(Debug, Default)]
-struct Units {
-    names: HashMap<u32, String>,
-    wards: HashMap<String, Meaning>,
-    districts: HashMap<String, u16>,
-}
-
-static UNITS: LazyLock<Units> = LazyLock::new(|| {
-    let mut units = Units::default();
-    for line in include_str!("../data/units.txt")
-        .lines()
-        .filter(|l| !l.starts_with('#'))
-    {
-        units.read(line);
-    }
-    // How people shorten districts whose name needs no type word.
-    for (alias, code) in [
-        ("bthanh", 765),
-        ("b thanh", 765),
-        ("btan", 777),
-        ("tbinh", 766),
-        ("tphu", 767),
-        ("bchanh", 785),
-        ("gvap", 764),
-        ("pnhuan", 768),
-        ("hmon", 784),
-    ] {
-        units.districts.insert(alias.to_owned(), code);
-    }
-    units
-});
-
-impl Units {
-    /// One line of the data file; what does not read is left out (a test counts the lines).
-    fn read(&mut self, line: &str) {
-        let mut words = line.split(' ');
-        let kind = words.next().unwrap_or_default();
-        let code = words
-            .next()
-            .and_then(|c| c.parse::<u32>().ok())
-            .unwrap_or_default();
-        let letter = words.next().unwrap_or_default();
-        let rest = words.collect::<Vec<_>>().join(" ");
-        let (name, codes) = rest.split_once(" = ").unwrap_or((&rest, ""));
-        let folded = Folded::new(name).as_str().to_owned();
-        match kind {
-            "W" => {
-                let word = match letter {
-                    "P" => "Phường",
-                    "X" => "Xã",
-                    _ => "Đặc khu",
-                };
-                self.names.insert(code, format!("{word} {name}"));
-                self.wards.entry(folded).or_default().today.insert(code);
-            }
-            "D" => {
-                let code = u16::try_from(code).unwrap_or_default();
-                // "binhthanh" is how it is typed in a hurry.
-                self.districts.insert(folded.replace(' ', ""), code);
-                self.districts.insert(folded, code);
-            }
-            "O" => {
-                let today = codes.split(' ').filter_map(|c| c.parse().ok()).collect();
-                let district = u16::try_from(code).unwrap_or_default();
-                self.wards
-                    .entry(folded)
-                    .or_default()
-                    .before
-                    .push((district, today));
-            }
-            _ => {}
-        }
-    }
-}
-
-/// The streets of the list.
-#[derive(Debug, Default)]
-struct Streets {
-    /// How each folded name is spelt.
-    names: HashMap<String, &'static str>,
-    /// With which words they begin: most words begin none.
-    first: BTreeSet<String>,
-    /// Words of the longest.
-    most: usize,
-}
-
-static STREETS: LazyLock<Streets> = LazyLock::new(|| {
-    let mut streets = Streets::default();
-    let lines = include_str!("../data/streets.txt").lines();
-    for name in lines.filter(|line| !line.starts_with('#')) {
-        let folded = Folded::new(name).as_str().to_owned();
-        // What is also a ward's or a district's name says nothing by itself.
-        if UNITS.wards.contains_key(&folded) || UNITS.districts.contains_key(&folded) {
-            continue;
-        }
-        streets.most = streets.most.max(folded.split(' ').count());
-        streets.first.extend(folded.split(' ').next().map(str::to_owned));
-        streets.names.insert(folded, name);
-    }
-    streets
-});
 
 /// Words before a street's name that is not capitalised and has no type word.
 const BEFORE_A_STREET: [&str; 22] = [
@@ -564,68 +455,5 @@ const fn district_number(n: u32) -> Option<u16> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parts(text: &str) -> (String, String, String, Vec<u32>) {
-        let folded = Folded::new(text);
-        let place = find(&folded);
-        let words = |r: Option<Range<usize>>| r.map_or(String::new(), |r| folded.words_of(r).to_owned());
-        (
-            words(place.street),
-            words(place.ward),
-            words(place.district),
-            place.wards,
-        )
-    }
-
-    #[test]
-    fn the_data_holds_all_168_units_of_today_and_442_of_before() {
-        assert_eq!(ward_codes().len(), 168);
-        let before: usize = UNITS.wards.values().map(|m| m.before.len()).sum();
-        assert_eq!(before, 442 - 1); // Côn Đảo was a district without wards
-        assert_eq!(ward_name(25747), Some("Phường Thủ Dầu Một"));
-    }
-
-    #[test]
-    fn street_ward_and_district_are_found_with_and_without_tones() {
-        let (street, ward, district, codes) = parts("ngập đường Nguyễn Hữu Cảnh, phường 22, Bình Thạnh");
-        assert_eq!(
-            (street.as_str(), ward.as_str(), district.as_str()),
-            ("Nguyễn Hữu Cảnh", "phường 22", "Bình Thạnh")
-        );
-        assert_eq!(codes.len(), 1);
-        assert_eq!(parts("duong Nguyen Huu Canh P22 BinhThanh bi ngap").3, codes);
-        let (street, ward, ..) = parts("Ung Văn Khiêm, phường 25, Bình Thạnh kẹt xe");
-        assert_eq!((street.as_str(), ward.as_str()), ("Ung Văn Khiêm", "phường 25"));
-        assert_eq!(parts("hẻm 47 Quốc Hương bị ngập").0, "hẻm 47 Quốc Hương");
-    }
-
-    #[test]
-    fn a_street_of_the_list_needs_no_type_word_where_it_is_capitalised_or_led_to_and_its_tones_agree() {
-        assert_eq!(
-            parts("Chó thả rông trên Lũy Bán Bích cắn người").0,
-            "Lũy Bán Bích"
-        );
-        assert_eq!(parts("gan nga ba khuc luy ban bich xe dau kin").0, "luy ban bich");
-        assert_eq!(parts("số nhà 7 Thành Thái P14 Q10").0, "Thành Thái");
-        assert_eq!(parts("chợ khúc Dương Văn Cam lại thành sông").0, "Dương Văn Cam");
-        let (street, ward, ..) = parts("chung cư đường Tạ Quang Bửu, Chánh Hưng, khói");
-        assert_eq!((street.as_str(), ward.as_str()), ("Tạ Quang Bửu", "Chánh Hưng"));
-        assert_eq!(parts("hai bà trưng ra mấy tờ giấy").0, "");
-        assert_eq!(parts("hem 5 Bau Cat tan binh").2, "tan binh");
-        assert_eq!(parts("nhà bé xíu mà đóng thuế").2, "");
-        assert_eq!(
-            parts("phường 21, Bình Thạnh").1,
-            "phường 21",
-            "a number that went with a merger"
-        );
-    }
-
-    #[test]
-    fn a_numbered_ward_without_a_district_is_many_places_and_an_unknown_name_is_none() {
-        assert!(parts("ngập ở phường 1").3.len() > 5);
-        assert_eq!(parts("ngập ở phường Không Có Thật").1, "");
-        assert_eq!(parts("").3, Vec::<u32>::new());
-    }
-}
+#[path = "places/tests.rs"]
+mod tests;

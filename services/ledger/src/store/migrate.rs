@@ -23,13 +23,21 @@ const POSTGRES: &[&str] = &[
 const SQLITE_KEYS: &[&str] = &[
     include_str!("../../migrations/sqlite-keys/0001_keys.sql"),
     include_str!("../../migrations/sqlite-keys/0002_fingerprints.sql"),
+    include_str!("../../migrations/sqlite-keys/0003_purge.sql"),
 ];
 const POSTGRES_KEYS: &[&str] = &[
     include_str!("../../migrations/postgres-keys/0001_keys.sql"),
     include_str!("../../migrations/postgres-keys/0002_fingerprints.sql"),
+    include_str!("../../migrations/postgres-keys/0003_purge.sql"),
 ];
-const SQLITE_INDEX: &[&str] = &[include_str!("../../migrations/sqlite-index/0001_tokens.sql")];
-const POSTGRES_INDEX: &[&str] = &[include_str!("../../migrations/postgres-index/0001_tokens.sql")];
+const SQLITE_INDEX: &[&str] = &[
+    include_str!("../../migrations/sqlite-index/0001_tokens.sql"),
+    include_str!("../../migrations/sqlite-index/0002_purge.sql"),
+];
+const POSTGRES_INDEX: &[&str] = &[
+    include_str!("../../migrations/postgres-index/0001_tokens.sql"),
+    include_str!("../../migrations/postgres-index/0002_purge.sql"),
+];
 
 /// A migration may take as long as it takes; two instances at once wait for one another.
 const PG_BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(4711001)";

@@ -103,6 +103,7 @@ on_both_engines! {
         a_search_finds_words_and_numbers_in_any_spelling_and_is_on_record_without_them,
         a_rotated_key_opens_everything_and_the_old_one_nothing,
         a_death_anywhere_in_an_erasure_keeps_what_was_promised,
+        a_reader_from_before_an_erasure_keeps_no_key_in_the_files,
     ],
     disk => [
         what_a_person_typed_is_nowhere_on_disk,
