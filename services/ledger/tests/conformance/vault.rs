@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use contracts::grpc::ledger as wire;
 use kernel::Clock as _;
-use sqlx::Connection as _;
+use sqlx::{Connection as _, Executor as _};
 use testkit::process::Process;
 use uuid::Uuid;
 use wire::content::Outcome;
