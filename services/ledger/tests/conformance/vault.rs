@@ -1,5 +1,6 @@
 //! Erasing, searching, and keys that are rotated or live in a token.
 
+mod snapshot;
 mod token;
 
 use std::path::Path;
@@ -8,13 +9,15 @@ use std::time::Duration;
 
 use contracts::grpc::ledger as wire;
 use kernel::Clock as _;
-use sqlx::{Connection as _, Executor as _};
+use sqlx::Connection as _;
 use testkit::process::Process;
 use uuid::Uuid;
 use wire::content::Outcome;
 use wire::refusal::Reason;
 
 use crate::world::{Client, World, connect, everything, id, reason, simple};
+
+pub(crate) use snapshot::a_reader_from_before_an_erasure_keeps_no_key_in_the_files;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -492,23 +495,4 @@ pub(crate) async fn a_death_anywhere_in_an_erasure_keeps_what_was_promised(mut w
         }
         assert_eq!(files_with(&world, &key), [""; 0], "{point}");
     }
-}
-
-/// What another session's snapshot may still see is no reason to keep it on disk.
-pub(crate) async fn a_reader_from_before_an_erasure_keeps_no_key_in_the_files(world: World) {
-    let Some(_) = &world.postgres else { return };
-    let case = Uuid::from_u128(0x200);
-    let mut client = world.client("routing").await;
-    client.append(sealed(case, "hứa")).await.unwrap();
-    let key = wrapped(&world, case).await.unwrap();
-    let mut before = sqlx::PgConnection::connect(&world.url).await.unwrap();
-    before
-        .execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT position FROM head")
-        .await
-        .unwrap();
-    let mut admin = world.client("admin").await;
-    admin.erase_content(erase(case, "court_order")).await.unwrap();
-    world.sql("CHECKPOINT").await.unwrap();
-    assert_eq!(files_with(&world, &key), [""; 0]);
-    before.execute("COMMIT").await.unwrap();
 }
