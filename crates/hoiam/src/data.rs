@@ -15,6 +15,7 @@ pub use env::{ServiceAddresses, write_addresses, write_env_files};
 pub use identities::{NatsCredential, SERVICES, gateway_user, unit_user};
 pub use lock::FolderLock;
 pub use run::{Addresses, RunInfo};
+pub(crate) use secrets::private_folder;
 pub use secrets::{readable_password, write_private};
 
 /// A data folder; the only place that spells the names of what is in it.
@@ -106,6 +107,12 @@ impl DataFolder {
     #[must_use]
     pub fn jetstream_key(&self) -> PathBuf {
         self.keys().join("jetstream.key")
+    }
+
+    /// The labelled reports that models learnt from which the product does not come with (`hoiam train`).
+    #[must_use]
+    pub fn models(&self) -> PathBuf {
+        self.root.join("models")
     }
 
     /// The key with which the ledger's log signs its checkpoints.

@@ -44,7 +44,11 @@ pub(crate) fn records(version: &str, models: Option<&Path>) -> Option<Cow<'stati
     // The version comes from a policy: only what is a hash names a file.
     let is_hash = version.len() == 16 && version.bytes().all(|b| b.is_ascii_hexdigit());
     let folder = models.filter(|_| is_hash)?;
-    std::fs::read_to_string(folder.join(format!("{version}.jsonl")))
-        .ok()
-        .map(Cow::Owned)
+    match std::fs::read_to_string(folder.join(format!("{version}.jsonl"))) {
+        Ok(records) => Some(Cow::Owned(records)),
+        Err(error) => {
+            tracing::error!(model = version, error = %chassis::telemetry::chain(&error), "a model's records cannot be read");
+            None
+        }
+    }
 }

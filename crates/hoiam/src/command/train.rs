@@ -12,6 +12,7 @@ use classification_domain::{Policy, built_in};
 use serde_json::{Value, json};
 
 use super::eval;
+use crate::data::{DataFolder, private_folder, write_private};
 use crate::output;
 
 #[derive(clap::Args)]
@@ -40,10 +41,11 @@ pub(crate) fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     }
     let mut policy = Policy::built_in();
     let comparison = compare(&mut policy, &known, &new, arguments.folds as usize, &learning);
-    let folder = data.join("models");
-    std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let folder = DataFolder::at(data)?.models();
+    // What it learnt from may be people's words.
+    private_folder(&folder)?;
     let file = folder.join(format!("{version}.jsonl"));
-    std::fs::write(&file, &lines).with_context(|| format!("{} cannot be written", file.display()))?;
+    write_private(&file, lines.as_bytes())?;
     let learnt = Record::read_all(&lines)?.len();
     if arguments.json {
         return output::json(&json!({

@@ -131,6 +131,7 @@ fn render(
     set("HOIAM_DATABASE", folder.sqlite(service));
     set("HOIAM_REPLICA", service.to_owned());
     match service {
+        "classification" => set("HOIAM_CLASSIFICATION_MODELS", path(folder.models())),
         "intake" => set("HOIAM_IDENTITY_KEY_FILE", path(folder.identity_key())),
         "feedback" => {
             set("HOIAM_OUTBOX_DIR", path(folder.outbox()));

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context;
 
 /// A folder with mode 0700.
-pub(super) fn private_folder(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn private_folder(path: &Path) -> anyhow::Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)

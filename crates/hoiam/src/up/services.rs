@@ -80,7 +80,11 @@ pub(super) async fn start_all(
             options,
             None
         ),
-        launch::<classification::Classification>(flags("classification"), options, None),
+        launch::<classification::Classification>(
+            flags("classification").path("models", &folder.models()),
+            options,
+            None
+        ),
         launch::<routing::Routing>(flags("routing"), options, None),
         launch::<escalation::Escalation>(flags("escalation"), options, None),
         launch::<feedback::Feedback>(
@@ -271,7 +275,8 @@ mod tests {
         .unwrap();
         configure::<intake::Intake>(flags("intake").path("identity-key-file", &folder.identity_key()))
             .unwrap();
-        configure::<classification::Classification>(flags("classification")).unwrap();
+        configure::<classification::Classification>(flags("classification").path("models", &folder.models()))
+            .unwrap();
         configure::<routing::Routing>(flags("routing")).unwrap();
         configure::<escalation::Escalation>(flags("escalation")).unwrap();
         configure::<feedback::Feedback>(

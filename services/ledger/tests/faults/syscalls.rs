@@ -158,6 +158,32 @@ pub(crate) fn most_of_one_thread(trace: &str, call: &str) -> u64 {
     counts.into_values().max().unwrap_or(0)
 }
 
+/// Every call of each kind, of a new and of an old `what`, failed and as the last one, until no thread comes to one more.
+/// `HOIAM_FAULT_CALL` names one kind.
+pub(crate) async fn everywhere(
+    what: &str,
+    calls: &[&'static str],
+    survives: impl AsyncFn(bool, &'static str, Fault, u64) -> bool,
+) {
+    let only = std::env::var("HOIAM_FAULT_CALL").ok();
+    let named = |call: &&&str| only.as_deref().is_none_or(|only| only == **call);
+    for call in calls.iter().filter(named) {
+        for (new, fault) in [
+            (true, Fault::Eio),
+            (true, Fault::Kill),
+            (false, Fault::Eio),
+            (false, Fault::Kill),
+        ] {
+            let mut n = 1;
+            while survives(new, call, fault, n).await {
+                n += 1;
+            }
+            let which = if new { "a new" } else { "an old" };
+            eprintln!("{call} {fault:?} of {which} {what}: {} places", n - 1);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_or_last_call_of_the_system_loses_nothing_and_doubles_nothing() {
     if !can_inject() {
@@ -185,23 +211,5 @@ async fn every_call_of_the_system_may_fail_or_be_the_last() {
     if !can_inject() {
         return;
     }
-    let only = std::env::var("HOIAM_FAULT_CALL").ok();
-    for call in CALLS
-        .into_iter()
-        .filter(|call| only.as_deref().is_none_or(|only| only == *call))
-    {
-        for (new, fault) in [
-            (true, Fault::Eio),
-            (true, Fault::Kill),
-            (false, Fault::Eio),
-            (false, Fault::Kill),
-        ] {
-            let mut n = 1;
-            while survives(new, call, fault, n).await {
-                n += 1;
-            }
-            let which = if new { "a new" } else { "an old" };
-            eprintln!("{call} {fault:?} of {which} ledger: {} places", n - 1);
-        }
-    }
+    everywhere("ledger", &CALLS, survives).await;
 }

@@ -12,7 +12,7 @@ use testkit::chance::Chance;
 use testkit::tlog::Tlog;
 use uuid::Uuid;
 
-use crate::syscalls::{Fault, can_inject, end_tracer, most_of_one_thread};
+use crate::syscalls::{Fault, can_inject, end_tracer, everywhere, most_of_one_thread};
 use crate::world::{Client, PATIENCE, Site, any_append, append_surely, may_be_sent_again, program};
 
 /// What the log's writer does to a disk: tiles, bundles, checkpoints, and the folders they lie in.
@@ -278,23 +278,5 @@ async fn every_call_of_the_logs_writer_may_fail_or_be_the_last() {
     if !can_inject() {
         return;
     }
-    let only = std::env::var("HOIAM_FAULT_CALL").ok();
-    for call in CALLS
-        .into_iter()
-        .filter(|call| only.as_deref().is_none_or(|only| only == *call))
-    {
-        for (new, fault) in [
-            (true, Fault::Eio),
-            (true, Fault::Kill),
-            (false, Fault::Eio),
-            (false, Fault::Kill),
-        ] {
-            let mut n = 1;
-            while survives(new, call, fault, n).await {
-                n += 1;
-            }
-            let which = if new { "a new" } else { "an old" };
-            eprintln!("{call} {fault:?} of {which} log: {} places", n - 1);
-        }
-    }
+    everywhere("log", &CALLS, survives).await;
 }
