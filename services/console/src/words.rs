@@ -15,6 +15,8 @@ pub enum List {
     ReturnReason,
     /// Why a case is taken back from a unit.
     RecallReason,
+    /// What made an obligation pointless, by the type of the event.
+    Overtaking,
     /// How a unit's work ended.
     Outcome,
     /// What somebody owes.
@@ -158,6 +160,36 @@ const WORDS: &[(List, &str, &str, &str)] = &[
         "erased",
         "nội dung đã được xóa theo luật",
         "its content was lawfully erased",
+    ),
+    (
+        List::Overtaking,
+        "routing.case_returned.v1",
+        "đơn vị đã trả lại",
+        "the unit gave it back",
+    ),
+    (
+        List::Overtaking,
+        "routing.case_recalled.v1",
+        "đã rút khỏi đơn vị",
+        "it was taken back from the unit",
+    ),
+    (
+        List::Overtaking,
+        "routing.case_dispatched.v1",
+        "đã chuyển đơn vị khác",
+        "it went to another unit",
+    ),
+    (
+        List::Overtaking,
+        "routing.case_routed.v1",
+        "đã điều phối lại",
+        "it was routed anew",
+    ),
+    (
+        List::Overtaking,
+        "feedback.case_closed.v1",
+        "vụ việc đã kết thúc",
+        "the case was closed",
     ),
     (List::Outcome, "done", "đã giải quyết", "done"),
     (

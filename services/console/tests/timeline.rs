@@ -66,6 +66,11 @@ fn every_event_a_case_can_have_is_told_in_words_in_both_languages() {
             en.what
         );
         assert_ne!(vi.what, en.what, "{kind} has the same words in both languages");
+        assert!(
+            !vi.why.contains(".v1"),
+            "{kind} gives the name of an event as a reason: {}",
+            vi.why
+        );
     }
 }
 
@@ -79,7 +84,7 @@ fn a_line_says_who_when_in_the_citys_time_and_why_and_names_the_unit() {
         &units,
     )
     .remove(0);
-    assert_eq!(line.what, "Chuyển tới Sở Xây dựng (lần 1)");
+    assert_eq!(line.what, "Chuyển tới Sở Xây dựng (thông báo số 1)");
     assert_eq!(line.when, "24/11/2026 14:05:09");
     assert_eq!(line.who, "Điều phối (tự động)");
     assert_eq!(

@@ -225,7 +225,7 @@ async fn watch(nats: &Nats, unit: &str, once: bool, json: bool) -> anyhow::Resul
             output::json(&notice)?;
         } else {
             output::line(format!(
-                "{}  {}  lần chuyển {}  mức {}  {}  {}  {}",
+                "{}  {}  thông báo {}  mức {}  {}  {}  {}",
                 local(notice.dispatched_at),
                 notice.case,
                 notice.revision,

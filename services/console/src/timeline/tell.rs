@@ -201,9 +201,13 @@ fn of_routing(event: &Recorded, told: &Told<'_>) -> Option<Sentence> {
     }
     if let Some(e) = read::<routing::CaseDispatched>(event) {
         let what = match l {
-            Lang::Vi => format!("Chuyển tới {} (lần {})", told.unit(e.unit.as_str()), e.revision),
+            Lang::Vi => format!(
+                "Chuyển tới {} (thông báo số {})",
+                told.unit(e.unit.as_str()),
+                e.revision
+            ),
             Lang::En => format!(
-                "Put before {} (dispatch {})",
+                "Put before {} (notice {})",
                 told.unit(e.unit.as_str()),
                 e.revision
             ),
@@ -342,7 +346,11 @@ fn of_obligation(event: &Recorded, told: &mut Told<'_>) -> Option<Sentence> {
         Lang::Vi => format!("Không còn nghĩa vụ: {}", told.owed(&e.obligation)),
         Lang::En => format!("No longer owed: {}", told.owed(&e.obligation)),
     };
-    Some((Tone::Clock, what, e.by.to_string()))
+    Some((
+        Tone::Clock,
+        what,
+        say(List::Overtaking, e.by.as_str(), l).into_owned(),
+    ))
 }
 
 fn of_feedback(event: &Recorded, told: &Told<'_>) -> Option<Sentence> {

@@ -195,7 +195,7 @@ fn facts(
     };
     fact(label, unit);
     if row.revision > 1 {
-        fact(lang.t("Lần chuyển", "Dispatch"), Some(row.revision.to_string()));
+        fact(lang.t("Thông báo số", "Notice"), Some(row.revision.to_string()));
     }
     for owed in row.owed.iter().filter(|_| row.state.is_open()) {
         let name = sentence_case(&say(List::Obligation, &owed.what, lang));

@@ -63,7 +63,7 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
         match (difference.edits.is_empty() && !difference.reordered, kinds) {
             (true, 0) => "They say the same.".to_owned(),
             (_, kinds) => format!(
-                "Of {} kinds of reports and days, {kinds} go elsewhere.",
+                "Of {} kinds of reports and days, {kinds} are handled otherwise (they go elsewhere, or other units may not have them).",
                 difference.compared
             ),
         },

@@ -51,7 +51,7 @@ pub(super) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
         &[
             "mã tra cứu",
             "chuyển lúc (UTC+7)",
-            "lần",
+            "thông báo",
             "mức",
             "chủ đề",
             "khẩn",
