@@ -1,5 +1,6 @@
 //! THE consumer loop: how every service hears what is on record. Nobody else reads the stream.
 
+mod ahead;
 mod cursor;
 mod handling;
 mod park;

@@ -1,5 +1,6 @@
 //! Event payloads, gRPC code, and the only spelling of a NATS subject.
 
+pub mod ahead;
 pub mod code;
 pub mod event;
 pub mod events;

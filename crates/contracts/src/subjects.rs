@@ -37,6 +37,15 @@ pub fn shard_of(id: &uuid::Uuid, shards: u32) -> u32 {
     u32::from(id.as_bytes()[15]) % shards.max(1)
 }
 
+/// `ahead.<shard>`: what was committed on the express lane ([`crate::ahead::Announced`]), told beside the stream and kept nowhere.
+#[must_use]
+pub fn ahead(shard: u32) -> String {
+    format!("ahead.{shard}")
+}
+
+/// The same of every shard.
+pub const AHEAD_ALL: &str = "ahead.*";
+
 /// `evt.<shard>.<category>.<event>.<stream id>`; the case is in a header. `kind` is the full type `<category>.<event>.v<N>`;
 /// the shard is the case's, or the stream's where there is no case.
 #[must_use]

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::ahead::Herald;
 use crate::leadership::Leadership;
 use crate::log::store::TileStore;
 use crate::relay::RelayHandle;
@@ -40,6 +41,7 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 pub(crate) struct Api {
     pub(crate) store: Store,
     pub(crate) writer: WriterHandle,
+    pub(crate) herald: Herald,
     pub(crate) vault: Arc<Vault>,
     pub(crate) callers: Callers,
     pub(crate) clock: Arc<dyn kernel::Clock>,
@@ -97,7 +99,7 @@ impl Ledger for Api {
     ) -> Result<Response<wire::Appended>, Status> {
         let caller = self.caller(request.metadata())?;
         Ok(Response::new(
-            append::one(&self.writer, &caller, request.into_inner()).await?,
+            append::one(&self.writer, &self.herald, &caller, request.into_inner()).await?,
         ))
     }
 
@@ -108,6 +110,7 @@ impl Ledger for Api {
         let caller = self.caller(request.metadata())?;
         Ok(Response::new(append::many(
             self.writer.clone(),
+            self.herald.clone(),
             caller,
             request.into_inner(),
             self.stop.clone(),

@@ -1,5 +1,6 @@
 //! The event store: writer, reader, vault, relay and Merkle tree.
 
+mod ahead;
 mod api;
 pub mod config;
 pub mod envelope;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use crate::ahead::{self, Herald};
 use crate::api::Api;
 use crate::config::Config;
 use crate::log::checkpointer::Checkpointer;
@@ -110,6 +111,9 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let (status, relay) = watch::channel(RelayStatus::default());
     let stop_relaying = life.shutdown.child_token();
     let (asked, orders) = RelayHandle::new();
+    let (herald, words) = Herald::new();
+    let telling =
+        (!config.no_relay).then(|| tokio::spawn(ahead::run(config.broker.clone(), config.shards, words)));
     let relaying = if config.no_relay {
         status.send_replace(RelayStatus {
             state: "off".to_owned(),
@@ -142,6 +146,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let api = Api {
         store: store.clone(),
         writer,
+        herald,
         vault: Arc::clone(&vault),
         callers,
         clock: Arc::clone(&life.clock),
@@ -160,6 +165,10 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let routes = Routes::new(LedgerServer::new(api).max_decoding_message_size(MAX_MESSAGE));
     let served = serve(&config.listen, life, &health, routes, http).await;
     stop_relaying.cancel();
+    if let Some(telling) = telling {
+        // What it has not told yet is in the stream.
+        telling.abort();
+    }
     let relayed = match relaying {
         Some(relaying) => relaying.await.context("the relay panicked"),
         None => Ok(()),

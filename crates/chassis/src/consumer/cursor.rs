@@ -36,6 +36,11 @@ impl Cursor {
         self.passed = self.passed.max(position.0);
     }
 
+    /// How far everything was taken on, or known not to be for us.
+    pub(super) fn passed(&self) -> Position {
+        Position(self.passed)
+    }
+
     pub(super) fn position(&self) -> Position {
         Position(self.undone.first().map_or(self.passed, |first| first - 1))
     }

@@ -21,6 +21,8 @@ use crate::telemetry::{names, trace};
 
 /// Most handlers at work at the same time; those that wait for their next attempt do not count.
 const BESIDE_EACH_OTHER: usize = 64;
+/// The same for what is handled ahead of the stream: it does not wait behind the flood.
+const AHEAD_BESIDE_EACH_OTHER: usize = 16;
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +39,17 @@ struct Handled {
     outcome: Outcome,
 }
 
+/// An event, and whether it is handled ahead of the stream.
+struct Taken {
+    delivered: Delivered,
+    ahead: bool,
+}
+
 struct Worker {
     reaction: Arc<dyn Reaction>,
     deps: Deps,
     at_work: Semaphore,
+    at_work_ahead: Semaphore,
     stop: CancellationToken,
 }
 
@@ -48,18 +57,18 @@ struct Worker {
 pub(super) struct Handling {
     worker: Arc<Worker>,
     /// A lane is here while one of its events is being handled; what follows waits in it.
-    lanes: HashMap<Uuid, VecDeque<Delivered>>,
+    lanes: HashMap<Uuid, VecDeque<Taken>>,
     running: JoinSet<Handled>,
 }
 
 impl Handling {
     pub(super) fn new(reaction: Arc<dyn Reaction>, deps: Deps) -> Self {
-        let (at_work, stop) = (Semaphore::new(BESIDE_EACH_OTHER), CancellationToken::new());
         let worker = Arc::new(Worker {
             reaction,
             deps,
-            at_work,
-            stop,
+            at_work: Semaphore::new(BESIDE_EACH_OTHER),
+            at_work_ahead: Semaphore::new(AHEAD_BESIDE_EACH_OTHER),
+            stop: CancellationToken::new(),
         });
         Self {
             worker,
@@ -68,21 +77,21 @@ impl Handling {
         }
     }
 
-    /// Takes an event on, after those of its case that came before.
-    pub(super) fn take_on(&mut self, delivered: Delivered) {
+    /// Takes an event on, after those of its case that came before; `ahead`: the stream has not brought it yet.
+    pub(super) fn take_on(&mut self, delivered: Delivered, ahead: bool) {
         let lane = delivered.event.case.map_or(delivered.event.stream.id, |c| c.0);
+        let taken = Taken { delivered, ahead };
         match self.lanes.get_mut(&lane) {
-            Some(waiting) => waiting.push_back(delivered),
+            Some(waiting) => waiting.push_back(taken),
             None => {
                 self.lanes.insert(lane, VecDeque::new());
-                self.start(lane, delivered);
+                self.start(lane, taken);
             }
         }
     }
 
-    fn start(&mut self, lane: Uuid, delivered: Delivered) {
-        self.running
-            .spawn(Arc::clone(&self.worker).handle(lane, delivered));
+    fn start(&mut self, lane: Uuid, taken: Taken) {
+        self.running.spawn(Arc::clone(&self.worker).handle(lane, taken));
     }
 
     /// Waits for the next event to be settled; `None` when nothing is under way or the last one was told to stop. Safe to be dropped while it waits.
@@ -135,8 +144,8 @@ impl Handling {
 }
 
 impl Worker {
-    async fn handle(self: Arc<Self>, lane: Uuid, delivered: Delivered) -> Handled {
-        let event = &delivered.event;
+    async fn handle(self: Arc<Self>, lane: Uuid, taken: Taken) -> Handled {
+        let event = &taken.delivered.event;
         let position = event.position;
         let span = tracing::info_span!(
             names::SPAN_HANDLE,
@@ -147,7 +156,7 @@ impl Worker {
             "case.id" = event.case.map(tracing::field::display),
         );
         trace::set_parent(&span, &event.traceparent);
-        let settle = trace::caused_by(event.traceparent.clone(), self.settle(&delivered)).instrument(span);
+        let settle = trace::caused_by(event.traceparent.clone(), self.settle(&taken)).instrument(span);
         let outcome = settle.await;
         Handled {
             lane,
@@ -157,7 +166,12 @@ impl Worker {
     }
 
     /// Attempts until it is done or parked.
-    async fn settle(&self, delivered: &Delivered) -> Outcome {
+    async fn settle(&self, Taken { delivered, ahead }: &Taken) -> Outcome {
+        let at_work = if *ahead {
+            &self.at_work_ahead
+        } else {
+            &self.at_work
+        };
         let consumer = self.reaction.consumer();
         if let Some(Opened::Refused(why)) = &delivered.content {
             // The ledger said so of this one event (it is damaged, say), and will say the same again.
@@ -168,7 +182,7 @@ impl Worker {
             if self.stop.is_cancelled() {
                 return Outcome::Stopped;
             }
-            let (reason, detail) = match self.attempt(delivered).await {
+            let (reason, detail) = match self.attempt(delivered, at_work).await {
                 Ok(()) => {
                     metrics::counter!(names::HANDLED, "consumer" => consumer, "outcome" => "done")
                         .increment(1);
@@ -197,8 +211,8 @@ impl Worker {
         }
     }
 
-    async fn attempt(&self, delivered: &Delivered) -> Result<(), Failure> {
-        let Ok(_at_work) = self.at_work.acquire().await else {
+    async fn attempt(&self, delivered: &Delivered, at_work: &Semaphore) -> Result<(), Failure> {
+        let Ok(_at_work) = at_work.acquire().await else {
             return Err(Failure::transient(anyhow::anyhow!("stopping")));
         };
         let started = Instant::now();

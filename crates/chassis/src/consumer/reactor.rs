@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use contracts::Recorded;
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use kernel::Position;
@@ -10,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::ahead::{Ahead, Arrival};
 use super::cursor::Cursor;
 use super::handling::Handling;
 use super::source::{Source, SourceError, Wanted};
@@ -174,8 +176,19 @@ async fn session(
             });
         }
     };
+    let ahead = Ahead::open(deps, &**reaction, shard).await;
+    let ahead = match ahead {
+        Ok(ahead) => ahead,
+        Err(error) => {
+            return Some(SourceError::Broker {
+                what: "the subscription to what is told ahead",
+                source: Some(error.into()),
+            });
+        }
+    };
     let mut run = Run {
         deps,
+        ahead,
         cursor: Cursor::at(held.saved),
         handling: Handling::new(Arc::clone(reaction), deps.clone()),
         opening: None,
@@ -210,6 +223,7 @@ async fn renew(deps: &Deps, held: &mut Held<'_>) {
 
 struct Run<'a> {
     deps: &'a Deps,
+    ahead: Ahead,
     cursor: Cursor,
     handling: Handling,
     opening: Option<Opening>,
@@ -241,12 +255,18 @@ impl Run<'_> {
             tokio::select! {
                 () = shutdown.cancelled() => return None,
                 Some(position) = self.handling.next_settled() => {
-                    self.cursor.done(position);
-                    self.settled_since_save += 1;
+                    if !self.ahead.settled(position) {
+                        self.cursor.done(position);
+                        self.settled_since_save += 1;
+                    }
                 }
                 Some(delivered) = async { Some(self.opening.as_mut()?.await) } => {
                     self.opening = None;
-                    delivered.into_iter().for_each(|d| self.handling.take_on(d));
+                    delivered.into_iter().for_each(|d| self.handling.take_on(d, false));
+                }
+                // Not while a batch is being opened: what it holds of the same case goes first.
+                delivered = self.ahead.next(self.cursor.passed()), if self.opening.is_none() => {
+                    delivered.into_iter().for_each(|d| self.handling.take_on(d, true));
                 }
                 events = source.next(BATCH), if self.opening.is_none() && self.cursor.under_way() < WINDOW => {
                     let events = match events {
@@ -254,9 +274,8 @@ impl Run<'_> {
                         Err(error) => return Some(error),
                     };
                     backoff.reset();
-                    events.iter().for_each(|e| self.cursor.begin(e.position));
                     next_look = Instant::now() + LOOK;
-                    let delivered = events.into_iter().map(|event| Delivered { event, content: None }).collect();
+                    let delivered = self.begin(events);
                     self.opening = Some(match opens {
                         Some(purpose) => open(self.deps.clone(), purpose, delivered).boxed(),
                         None => std::future::ready(delivered).boxed(),
@@ -289,6 +308,20 @@ impl Run<'_> {
             }
             self.save_if_due(source, held);
         }
+    }
+
+    /// Takes events on, but for those that were handled ahead of the stream.
+    fn begin(&mut self, events: Vec<Recorded>) -> Vec<Delivered> {
+        let mut delivered = Vec::with_capacity(events.len());
+        for event in events {
+            self.cursor.begin(event.position);
+            match self.ahead.arrives(event.position) {
+                Arrival::New => delivered.push(Delivered { event, content: None }),
+                Arrival::UnderWay => {}
+                Arrival::Settled => self.cursor.done(event.position),
+            }
+        }
+        delivered
     }
 
     /// When the cursor or the lease has to be saved next.
@@ -377,11 +410,14 @@ impl Run<'_> {
         let Self {
             deps,
             mut cursor,
+            mut ahead,
             handling,
             ..
         } = self;
         for position in handling.stop(DRAIN.saturating_sub(RENEW)).await {
-            cursor.done(position);
+            if !ahead.settled(position) {
+                cursor.done(position);
+            }
         }
         let position = cursor.position();
         if held.is_over() || position <= held.saved {
@@ -417,7 +453,7 @@ impl Run<'_> {
 }
 
 /// Opens the sealed content of a batch in one call, for as long as it takes.
-async fn open(deps: Deps, purpose: Purpose, mut delivered: Vec<Delivered>) -> Vec<Delivered> {
+pub(super) async fn open(deps: Deps, purpose: Purpose, mut delivered: Vec<Delivered>) -> Vec<Delivered> {
     let positions: Vec<Position> = delivered
         .iter()
         .filter(|d| d.event.has_sealed)

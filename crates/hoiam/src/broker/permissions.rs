@@ -35,7 +35,7 @@ pub(super) fn of_user(user: &str) -> Permissions {
     } else {
         match user {
             // The relay: the only publisher of the record, and who makes the streams.
-            "ledger" => may.publish(&[subjects::EVENTS_SUBJECTS, "$JS.API.>"]),
+            "ledger" => may.publish(&[subjects::EVENTS_SUBJECTS, subjects::AHEAD_ALL, "$JS.API.>"]),
             // People who run the installation, by the command.
             "admin" => {
                 may.publish(&["$JS.API.>", "$JS.ACK.>"]);
@@ -60,6 +60,9 @@ pub(super) fn of_user(user: &str) -> Permissions {
                 may.answers = true;
             }
             _ => {}
+        }
+        if REACTORS.iter().any(|(service, _)| *service == user) {
+            may.subscribe.push(subjects::AHEAD_ALL.to_owned());
         }
         for reactor in REACTORS
             .iter()

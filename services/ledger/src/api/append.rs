@@ -12,6 +12,7 @@ use tonic::{Status, Streaming};
 use tracing::Instrument as _;
 
 use super::Answers;
+use crate::ahead::{Herald, Word};
 use crate::error::Refused;
 use crate::request::{OWN, Request, StreamAppend};
 use crate::telemetry;
@@ -23,6 +24,7 @@ const PIPELINE: usize = 1_024;
 /// Checks a request and its caller's right to it, and appends.
 pub(super) async fn one(
     writer: &WriterHandle,
+    herald: &Herald,
     caller: &Caller,
     request: wire::AppendRequest,
 ) -> Result<wire::Appended, Refused> {
@@ -30,6 +32,15 @@ pub(super) async fn one(
     for stream in &request.streams {
         permitted(caller, stream)?;
     }
+    let word = Word::of(&request);
+    let appended = store(writer, caller, request).await?;
+    if let Some(word) = word {
+        herald.tell(word, &appended);
+    }
+    Ok(appended)
+}
+
+async fn store(writer: &WriterHandle, caller: &Caller, request: Request) -> Result<wire::Appended, Refused> {
     // A span costs as much as checking the request does. Its trace goes on in the event's own `traceparent` in any case.
     if !trace::exported() {
         return writer.append(request).await;
@@ -68,6 +79,7 @@ fn permitted(caller: &Caller, stream: &StreamAppend) -> Result<(), Refused> {
 /// lost connection), what came before is answered first.
 pub(super) fn many(
     writer: WriterHandle,
+    herald: Herald,
     caller: Arc<Caller>,
     requests: Streaming<wire::AppendRequest>,
     stop: CancellationToken,
@@ -76,11 +88,11 @@ pub(super) fn many(
     let incoming = stream::unfold((requests, stop, Arc::clone(&broken)), next);
     let answers = incoming
         .map(move |request| {
-            let (writer, caller) = (writer.clone(), Arc::clone(&caller));
+            let (writer, herald, caller) = (writer.clone(), herald.clone(), Arc::clone(&caller));
             async move {
                 let request_id = request.request_id.clone();
                 // Unconstrained: a future that tokio makes yield before it stands in its lane would be overtaken by the next.
-                let appending = tokio::task::unconstrained(one(&writer, &caller, request));
+                let appending = tokio::task::unconstrained(one(&writer, &herald, &caller, request));
                 let result = match appending.await {
                     Ok(appended) => wire::append_result::Result::Appended(appended),
                     Err(refused) => wire::append_result::Result::Refused(refused.into()),
