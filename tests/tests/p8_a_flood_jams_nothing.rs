@@ -1,15 +1,27 @@
 //! P8, a flood of reports jams nothing, and an emergency overtakes it.
 
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::process::Stdio;
 
+use hoiam_tests::story::{Event, Story};
 use hoiam_tests::system::wait_for;
 use hoiam_tests::{Feed, System};
 
 #[test]
-fn an_emergency_sent_into_a_flood_is_on_record_before_most_of_it_and_the_flood_is_taken_to_the_last_report() {
+fn emergencies_overtake_a_flood_on_every_step_and_the_flood_is_taken_to_the_last_report() {
     const BACKLOG: usize = 3_000;
     let system = System::start();
     let file = Feed::write(system.scratch(), "flood", BACKLOG);
+    // The last of it, on no lane of its own; no other report is as long.
+    let ends = "Cháy lớn ở hẻm 118 Bạch Đằng, có người mắc kẹt trên lầu, cứu với! ".repeat(9);
+    let record = serde_json::json!({"id": "flood-last", "channel": "sms", "text": ends});
+    let mut appended = OpenOptions::new()
+        .append(true)
+        .open(&file)
+        .expect("the file is ours");
+    writeln!(appended, "{record}").expect("the temporary folder is writable");
     let mut feed = system
         .command(&["feed", "--json", file.to_str().expect("UTF-8")])
         .stdout(Stdio::null())
@@ -36,7 +48,7 @@ fn an_emergency_sent_into_a_flood_is_on_record_before_most_of_it_and_the_flood_i
         "and the flood itself is taken to the last report"
     );
     let story = system.settled();
-    assert_eq!(story.count("report.report_received"), BACKLOG + 1);
+    assert_eq!(story.count("report.report_received"), BACKLOG + 2);
     let received = story
         .of("report.report_received")
         .find(|e| e.data["code"] == code)
@@ -70,4 +82,23 @@ fn an_emergency_sent_into_a_flood_is_on_record_before_most_of_it_and_the_flood_i
         "accepted at {}, dispatched at {}; the last report of the flood at {last}",
         received.position, dispatched.position
     );
+    let last = story
+        .of("report.report_received")
+        .find(|e| e.data["text_length"] == ends.chars().count())
+        .expect("on record");
+    for step in ["classification.report_classified", "routing.case_dispatched"] {
+        let overtaken = overtaken(&story, last, step);
+        println!("{step}: overtook {overtaken}");
+        assert!(overtaken > 100, "{step}: overtook {overtaken}");
+    }
+}
+
+/// How many reports were on record before this one, and came to a step after it.
+fn overtaken(story: &Story, ours: &Event, step: &str) -> usize {
+    let steps: HashMap<_, _> = story.of(step).map(|e| (&e.case, e.position)).collect();
+    let came = steps[&ours.case];
+    story
+        .of("report.report_received")
+        .filter(|e| e.position < ours.position && steps.get(&e.case).is_some_and(|other| *other > came))
+        .count()
 }

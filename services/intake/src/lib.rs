@@ -1,5 +1,6 @@
 //! Takes what citizens report, from NATS, gRPC and HTTP, and gives a receipt once it is on record.
 
+mod ahead;
 mod api;
 mod config;
 mod error;
@@ -53,6 +54,10 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         let inbox = inbox::Inbox::new(lane, host.nats.clone(), Arc::clone(&desk));
         host.task(lane.durable(), inbox.run(host.shutdown.clone()));
     }
+    host.task(
+        "ahead",
+        ahead::run(host.nats.clone(), Arc::clone(&desk), host.shutdown.clone()),
+    );
     host.task(
         "submit",
         submit::run(host.nats.clone(), Arc::clone(&desk), host.shutdown.clone()),

@@ -45,7 +45,8 @@ pub(super) fn of_user(user: &str) -> Permissions {
                 for durable in ["intake-express", "intake-bulk"] {
                     may.consumer(subjects::INBOX, durable);
                 }
-                may.subscribe.push(subjects::SUBMIT_ALL.to_owned());
+                may.subscribe
+                    .extend([subjects::SUBMIT_ALL, subjects::INBOX_SUBJECTS].map(str::to_owned));
                 may.answers = true;
             }
             "routing" => {

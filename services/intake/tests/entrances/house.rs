@@ -63,6 +63,20 @@ impl House {
         }
     }
 
+    /// Nothing of INBOX is given to the bulk lane before then.
+    pub(crate) async fn pause_inbox(&self, until: &str) {
+        let (subject, body) = (
+            "$JS.API.CONSUMER.PAUSE.INBOX.intake-bulk",
+            json!({"pause_until": until}),
+        );
+        let answer = self
+            .nats
+            .request(subject, &Headers::new(), body.to_string().into(), SOON)
+            .await;
+        let answer: Value = serde_json::from_slice(&answer.unwrap().payload).unwrap();
+        assert!(answer["error"].is_null(), "{answer}");
+    }
+
     /// As a gateway publishes.
     pub(crate) async fn publish(&self, subject: &str, body: impl Into<Vec<u8>>) {
         self.nats
