@@ -2,6 +2,7 @@
 
 mod append;
 mod appender;
+mod cases;
 mod error;
 mod open;
 mod prove;
@@ -28,6 +29,7 @@ use crate::backoff::Backoff;
 use crate::callers::BearerToken;
 use crate::config::{LedgerAccess, Secret};
 use appender::Appender;
+use cases::Cases;
 use switch::Switch;
 
 type Inner = Grpc<InterceptedService<Switch, BearerToken>>;
@@ -42,9 +44,16 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 /// A client of the ledger. Cheap to clone; all clones share one connection.
 #[derive(Clone, Debug)]
 pub struct LedgerClient {
+    direct: Direct,
+    appender: Appender,
+    cases: Cases,
+}
+
+/// One call for each question.
+#[derive(Clone, Debug)]
+struct Direct {
     grpc: Inner,
     switch: Switch,
-    appender: Appender,
 }
 
 /// A reactor's claim to a shard, and where it is.
@@ -106,10 +115,12 @@ impl LedgerClient {
             .max_decoding_message_size(LARGEST_REPLY)
             .max_encoding_message_size(LARGEST_REPLY);
         let appender = Appender::start(grpc.clone(), switch.clone());
+        let direct = Direct { grpc, switch };
+        let cases = Cases::start(direct.clone());
         Ok(Self {
-            grpc,
-            switch,
+            direct,
             appender,
+            cases,
         })
     }
 
@@ -127,10 +138,11 @@ impl LedgerClient {
     /// `Unavailable`, `Denied`.
     pub async fn head(&self, at_least: Position) -> Result<HeadReply, LedgerError> {
         let request = wire::HeadRequest { at_least: at_least.0 };
-        self.patiently(
-            |mut grpc: Inner| async move { grpc.head(request).await.map(tonic::Response::into_inner) },
-        )
-        .await
+        self.direct
+            .patiently(
+                |mut grpc: Inner| async move { grpc.head(request).await.map(tonic::Response::into_inner) },
+            )
+            .await
     }
 
     /// Opens sealed content for a purpose. When a person or an outside body reads, name them and their role: the opening becomes an event.
@@ -169,11 +181,12 @@ impl LedgerClient {
         &self,
         request: wire::EraseContentRequest,
     ) -> Result<wire::EraseContentReply, LedgerError> {
-        self.patiently(|mut grpc: Inner| {
-            let request = request.clone();
-            async move { grpc.erase_content(request).await.map(tonic::Response::into_inner) }
-        })
-        .await
+        self.direct
+            .patiently(|mut grpc: Inner| {
+                let request = request.clone();
+                async move { grpc.erase_content(request).await.map(tonic::Response::into_inner) }
+            })
+            .await
     }
 
     /// Finds cases by what was sealed for them. A person's search is on record before the answer.
@@ -181,11 +194,12 @@ impl LedgerClient {
     /// # Errors
     /// `Invalid` for a term that is none; `Denied` without the right `search`; `Unavailable`.
     pub async fn search(&self, request: wire::SearchRequest) -> Result<wire::SearchReply, LedgerError> {
-        self.patiently(|mut grpc: Inner| {
-            let request = request.clone();
-            async move { grpc.search(request).await.map(tonic::Response::into_inner) }
-        })
-        .await
+        self.direct
+            .patiently(|mut grpc: Inner| {
+                let request = request.clone();
+                async move { grpc.search(request).await.map(tonic::Response::into_inner) }
+            })
+            .await
     }
 
     /// Takes (or renews) the lease of a shard for `ttl`. `held: false` says that another has it.
@@ -199,11 +213,12 @@ impl LedgerClient {
             holder: key.holder.clone(),
             ttl_ms: millis(ttl),
         };
-        self.patiently(|mut grpc: Inner| {
-            let request = request.clone();
-            async move { grpc.take_lease(request).await.map(tonic::Response::into_inner) }
-        })
-        .await
+        self.direct
+            .patiently(|mut grpc: Inner| {
+                let request = request.clone();
+                async move { grpc.take_lease(request).await.map(tonic::Response::into_inner) }
+            })
+            .await
     }
 
     /// Saves the cursor and renews the lease.
@@ -218,11 +233,12 @@ impl LedgerClient {
         ttl: Duration,
     ) -> Result<Lease, LedgerError> {
         let request = cursor_request(key, fence, position, ttl);
-        self.patiently(|mut grpc: Inner| {
-            let request = request.clone();
-            async move { grpc.save_cursor(request).await.map(tonic::Response::into_inner) }
-        })
-        .await
+        self.direct
+            .patiently(|mut grpc: Inner| {
+                let request = request.clone();
+                async move { grpc.save_cursor(request).await.map(tonic::Response::into_inner) }
+            })
+            .await
     }
 
     /// Saves the cursor and gives the lease up.
@@ -236,11 +252,12 @@ impl LedgerClient {
         position: Position,
     ) -> Result<Lease, LedgerError> {
         let request = cursor_request(key, fence, position, Duration::ZERO);
-        self.patiently(|mut grpc: Inner| {
-            let request = request.clone();
-            async move { grpc.release_lease(request).await.map(tonic::Response::into_inner) }
-        })
-        .await
+        self.direct
+            .patiently(|mut grpc: Inner| {
+                let request = request.clone();
+                async move { grpc.release_lease(request).await.map(tonic::Response::into_inner) }
+            })
+            .await
     }
 
     /// All reactors' cursors, and the head.
@@ -249,6 +266,7 @@ impl LedgerClient {
     /// `Unavailable`, `Denied`.
     pub async fn list_cursors(&self) -> Result<(Vec<Cursor>, Position), LedgerError> {
         let reply = self
+            .direct
             .patiently(|mut grpc: Inner| async move {
                 grpc.list_cursors(wire::ListCursorsRequest {})
                     .await
@@ -257,7 +275,9 @@ impl LedgerClient {
             .await?;
         Ok((reply.cursors, Position(reply.head)))
     }
+}
 
+impl Direct {
     /// Repeats a call while the ledger cannot be reached, up to `PATIENCE`.
     async fn patiently<T, F: Future<Output = Result<T, tonic::Status>> + Send>(
         &self,

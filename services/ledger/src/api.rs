@@ -137,6 +137,14 @@ impl Ledger for Api {
         ))
     }
 
+    async fn read_cases(
+        &self,
+        request: Request<wire::ReadCasesRequest>,
+    ) -> Result<Response<wire::ReadCasesReply>, Status> {
+        self.reader(request.metadata())?;
+        Ok(Response::new(read::cases(&self.store, request.get_ref()).await?))
+    }
+
     async fn read_all(
         &self,
         request: Request<wire::ReadAllRequest>,

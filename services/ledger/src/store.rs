@@ -259,6 +259,34 @@ impl Store {
         })
     }
 
+    /// At most `limit` events of some cases, by position, as far as is committed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn read_cases(
+        &self,
+        cases: &[Uuid],
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let Some(last) = cases.last() else {
+            return Ok(Vec::new());
+        };
+        let head = int(*self.head.borrow());
+        // Powers of two, so that few different statements are prepared.
+        let places = cases
+            .iter()
+            .chain(std::iter::repeat(last))
+            .take(cases.len().next_power_of_two());
+        on!(Pool: &self.pool, pool, Db => {
+            let mut query = QueryBuilder::<Db>::new(EVENT_FACTS);
+            query.push("e.position <= ").push_bind(head).push(" AND e.case_id IN (");
+            let mut list = query.separated(", ");
+            places.for_each(|case| { list.push_bind(blob(*case)); });
+            query.push(") ORDER BY e.position LIMIT ").push(int(limit as u64));
+            Ok(query.build_query_as::<StoredEvent>().fetch_all(pool).await?)
+        })
+    }
+
     /// At most `limit` events of a stretch of one stream, by version. When fewer come back, there are no more of them in it.
     ///
     /// # Errors

@@ -78,6 +78,7 @@ pub(super) async fn open(
             role: role.clone(),
         };
         let reply = client
+            .direct
             .patiently(|mut grpc: Inner| {
                 let request = trace::call(request.clone());
                 async move { grpc.open_content(request).await.map(tonic::Response::into_inner) }

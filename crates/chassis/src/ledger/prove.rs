@@ -23,6 +23,7 @@ impl LedgerClient {
     pub async fn prove(&self, position: Position) -> Result<Proof, LedgerError> {
         let request = wire::ProveRequest { position: position.0 };
         let reply = self
+            .direct
             .patiently(
                 |mut grpc: Inner| async move { grpc.prove(request).await.map(tonic::Response::into_inner) },
             )

@@ -6,7 +6,7 @@ use futures::{Stream, TryStreamExt};
 use kernel::{CaseId, Position, StreamId};
 use tonic::{Status, Streaming};
 
-use super::{Filter, Inner, LedgerClient, LedgerError};
+use super::{Direct, Filter, Inner, LedgerClient, LedgerError};
 use crate::backoff::Backoff;
 
 /// Which positions to read.
@@ -44,6 +44,7 @@ impl LedgerClient {
             ..Default::default()
         };
         let events = self
+            .direct
             .patiently(|mut grpc: Inner| {
                 let request = request.clone();
                 async move { collect(grpc.read_stream(request).await?.into_inner()).await }
@@ -57,17 +58,7 @@ impl LedgerClient {
     /// # Errors
     /// `Unavailable`, `Denied`.
     pub async fn read_case(&self, case: CaseId) -> Result<Vec<Recorded>, LedgerError> {
-        let request = wire::ReadCaseRequest {
-            case_id: bytes::Bytes::from(case.to_vec()),
-            ..Default::default()
-        };
-        let events = self
-            .patiently(|mut grpc: Inner| {
-                let request = request.clone();
-                async move { collect(grpc.read_case(request).await?.into_inner()).await }
-            })
-            .await?;
-        events.into_iter().map(recorded).collect()
+        self.cases.read(case).await
     }
 
     /// All events of a range that match the filter, by position; ends at the head.
@@ -107,11 +98,28 @@ impl LedgerClient {
     }
 }
 
+impl Direct {
+    /// The events of one case.
+    pub(super) async fn read_case(&self, case: CaseId) -> Result<Vec<Recorded>, LedgerError> {
+        let request = wire::ReadCaseRequest {
+            case_id: bytes::Bytes::from(case.to_vec()),
+            ..Default::default()
+        };
+        let events = self
+            .patiently(|mut grpc: Inner| {
+                let request = request.clone();
+                async move { collect(grpc.read_case(request).await?.into_inner()).await }
+            })
+            .await?;
+        events.into_iter().map(recorded).collect()
+    }
+}
+
 async fn collect(stream: Streaming<wire::Event>) -> Result<Vec<wire::Event>, Status> {
     stream.try_collect().await
 }
 
-fn recorded(event: wire::Event) -> Result<Recorded, LedgerError> {
+pub(super) fn recorded(event: wire::Event) -> Result<Recorded, LedgerError> {
     Recorded::try_from(event).map_err(|e| LedgerError::Answer { what: e.to_string() })
 }
 
@@ -200,7 +208,7 @@ impl Reading {
                 filter: Some(self.filter.clone()),
                 backwards: self.kind == Kind::ReadBack,
             };
-            let mut grpc = self.client.grpc.clone();
+            let mut grpc = self.client.direct.grpc.clone();
             let reply = match self.kind {
                 Kind::ReadAll | Kind::ReadBack => grpc.read_all(request).await?,
                 Kind::Follow => grpc.follow(request).await?,

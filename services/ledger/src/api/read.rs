@@ -24,6 +24,10 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// Positions looked at in one statement of a filtered read, so that a filter that matches nothing does not scan all at once.
 const WINDOW: u64 = 20_000;
 
+/// Most cases of one answer, and how many events each may have on an average.
+const MOST_CASES: usize = 64;
+const OF_A_CASE: usize = 32;
+
 /// No position or version reaches it.
 const LAST: u64 = i64::MAX as u64;
 
@@ -69,6 +73,21 @@ pub(super) async fn case(
         request.limit,
     );
     answers(store, scan).await
+}
+
+/// The events of several cases, in one answer.
+pub(super) async fn cases(
+    store: &Store,
+    request: &wire::ReadCasesRequest,
+) -> Result<wire::ReadCasesReply, Status> {
+    Refused::over("the number of cases", MOST_CASES, request.case_ids.len())?;
+    let cases = request.case_ids.iter().map(|case| id("case_ids", case));
+    let cases = cases.collect::<Result<Vec<_>, _>>()?;
+    let most = OF_A_CASE * cases.len();
+    let events = store.read_cases(&cases, most + 1).await?;
+    let whole = events.len() <= most;
+    let events = events.into_iter().filter(|_| whole).map(Into::into).collect();
+    Ok(wire::ReadCasesReply { events, whole })
 }
 
 /// The events of a range, up to the head as it is now.

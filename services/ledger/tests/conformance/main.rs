@@ -58,6 +58,7 @@ on_both_engines! {
     read => [
         followers_see_every_position_once_while_sixteen_write,
         a_stream_a_case_and_a_filtered_range_are_read_in_order,
+        many_cases_are_read_in_one_answer_as_each_by_itself,
         the_head_waits_for_a_position_that_is_about_to_come,
         the_merkle_root_is_what_anybody_recomputes_from_the_events,
         only_who_may_read_reads,

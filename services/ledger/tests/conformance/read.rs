@@ -60,6 +60,65 @@ pub(crate) async fn followers_see_every_position_once_while_sixteen_write(world:
     }
 }
 
+pub(crate) async fn many_cases_are_read_in_one_answer_as_each_by_itself(world: World) {
+    let mut client = world.client("routing").await;
+    let cases: Vec<Uuid> = (0..5).map(|_| Uuid::new_v4()).collect();
+    for case in cases.iter().chain(&cases[1..]).chain(&cases[3..]) {
+        client.append(simple(*case)).await.unwrap();
+    }
+    let ask = |cases: &[Uuid]| wire::ReadCasesRequest {
+        case_ids: cases.iter().map(|case| id(*case)).collect(),
+    };
+    let reply = client.read_cases(ask(&cases[1..])).await.unwrap().into_inner();
+    assert!(reply.whole);
+    assert_eq!(
+        reply.events.iter().map(|it| it.position).collect::<Vec<_>>(),
+        (2..=11).collect::<Vec<_>>()
+    );
+    let nobodys = client
+        .read_cases(ask(&[Uuid::new_v4()]))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!((nobodys.events.len(), nobodys.whole), (0, true));
+    // Through the client that services use, all at once, one of them many times and one of nobody.
+    let chassis = world.chassis("routing").await;
+    let asked = cases.iter().chain(&cases).copied().chain([Uuid::nil()]);
+    let reads = asked.map(|case| chassis.read_case(kernel::CaseId(case)));
+    let read: Vec<usize> = futures::future::try_join_all(reads)
+        .await
+        .unwrap()
+        .iter()
+        .map(Vec::len)
+        .collect();
+    assert_eq!(read, [1, 2, 2, 3, 3, 1, 2, 2, 3, 3, 0]);
+    // A long history among them: there is no answer of many, and each is read all the same.
+    client
+        .append(request(
+            Uuid::new_v4(),
+            cases[0],
+            vec![to_stream(cases[0], vec![event("{}"); 900])],
+        ))
+        .await
+        .unwrap();
+    let reply = client.read_cases(ask(&cases)).await.unwrap().into_inner();
+    assert_eq!((reply.events.len(), reply.whole), (0, false));
+    let reads = cases.iter().map(|case| chassis.read_case(kernel::CaseId(*case)));
+    let read: Vec<usize> = futures::future::try_join_all(reads)
+        .await
+        .unwrap()
+        .iter()
+        .map(Vec::len)
+        .collect();
+    assert_eq!(read, [901, 2, 2, 3, 3]);
+    let refused = client.read_cases(ask(&vec![cases[0]; 65])).await.unwrap_err();
+    assert!(
+        refused.message().contains("number of cases"),
+        "{}",
+        refused.message()
+    );
+}
+
 pub(crate) async fn a_stream_a_case_and_a_filtered_range_are_read_in_order(world: World) {
     let mut client = world.client("routing").await;
     let (case, stream) = (Uuid::new_v4(), Uuid::new_v4());

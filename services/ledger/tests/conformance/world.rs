@@ -112,6 +112,14 @@ impl World {
         }
     }
 
+    /// The client that services use.
+    pub(crate) async fn chassis(&self, caller: &str) -> chassis::ledger::LedgerClient {
+        let token = format!("token of {caller}");
+        chassis::ledger::LedgerClient::connect(&self.address, &token)
+            .await
+            .unwrap()
+    }
+
     /// A client that calls as this caller, on a connection of its own.
     pub(crate) async fn client(&self, caller: &str) -> Client {
         connect(&self.address, caller).await

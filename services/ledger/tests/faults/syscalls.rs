@@ -99,7 +99,19 @@ async fn survives(new: bool, call: &str, fault: Fault, n: u64) -> bool {
                     acknowledged.push(append_surely(&mut [site.client()], request.clone()).await);
                 }
             };
-            if tokio::time::timeout(PATIENCE / 3, surely).await.is_err() {
+            // The runtime itself dies of some failures (a write that wakes its threads): a crash like another.
+            let dies = async {
+                while process.is_running() {
+                    tokio::time::sleep(PATIENCE / 600).await;
+                }
+            };
+            let either = async {
+                tokio::select! {
+                    () = surely => {}
+                    () = dies => {}
+                }
+            };
+            if tokio::time::timeout(PATIENCE / 3, either).await.is_err() {
                 panic!("{call} {n}: it does not go on; it said:\n{}", process.output());
             }
         }
