@@ -10,6 +10,7 @@ pub mod feedback;
 pub mod ledger;
 pub mod message;
 pub mod obligation;
+pub mod outlet;
 pub mod policy;
 pub mod report;
 pub mod routing;
@@ -63,6 +64,12 @@ catalogue!(
     routing::CaseRecalled,
     routing::ProgressReported,
     routing::ResultReported,
+    outlet::OutletSet,
+    outlet::OutletRemoved,
+    outlet::OutletDisabled,
+    outlet::NoticesReplayed,
+    outlet::NoticeDelivered,
+    outlet::NoticeUndelivered,
     obligation::ObligationOpened,
     obligation::ObligationMet,
     obligation::ObligationMissed,

@@ -63,6 +63,15 @@ pub struct Message {
     pub body: String,
 }
 
+/// Where a unit's notices go.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outlet {
+    /// URL of a webhook, or a mail address.
+    pub address: String,
+    /// Signs what is sent: `whsec_` and base64.
+    pub secret: String,
+}
+
 macro_rules! hidden {
     ($($type:ident),+) => {
         $(impl std::fmt::Debug for $type {
@@ -72,4 +81,4 @@ macro_rules! hidden {
         })+
     };
 }
-hidden!(ReportContent, Reporter, Place, Note, Message);
+hidden!(ReportContent, Reporter, Place, Note, Message, Outlet);

@@ -132,6 +132,19 @@ const fn complete() -> bool {
     true
 }
 
+/// The body of a webhook (Standard Webhooks): the headers `webhook-id`, `webhook-timestamp` and `webhook-signature` go with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseWebhook {
+    /// `case.dispatched`, or `case.recalled`.
+    #[serde(rename = "type")]
+    pub kind: Code,
+    /// When it was dispatched or recalled, RFC 3339.
+    #[schemars(length(max = 32))]
+    pub timestamp: String,
+    /// As a unit reads it on CASES.
+    pub data: CaseNotice,
+}
+
 /// What a unit asks on `desk.<unit>.<verb>`; verbs: `open`, `accept`, `return`, `progress`, `result`.
 #[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeskRequest {

@@ -30,6 +30,7 @@ fn owner(category: &str) -> &str {
         "message" => "feedback",
         "access" | "ledger" => "ledger",
         "directory" => "console",
+        "routing-outlet" => "routing",
         other => other.strip_suffix("-policy").unwrap_or(other),
     }
 }

@@ -29,6 +29,7 @@ fn published() -> BTreeMap<PathBuf, String> {
         ("report_in", schema_for!(wire::ReportIn)),
         ("receipt_out", schema_for!(wire::ReceiptOut)),
         ("case_notice", schema_for!(wire::CaseNotice)),
+        ("case_webhook", schema_for!(wire::CaseWebhook)),
         ("desk_request", schema_for!(wire::DeskRequest)),
         ("desk_reply", schema_for!(wire::DeskReply)),
     ];

@@ -28,7 +28,7 @@ const CALLERS: [(&str, CallerKind, &[&str], &[&str]); 8] = [
     (
         "routing",
         CallerKind::Service,
-        &["routing", "routing-policy"],
+        &["routing", "routing-policy", "routing-outlet"],
         &["route", "handle", "policy"],
     ),
     (

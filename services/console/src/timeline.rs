@@ -12,6 +12,7 @@ use crate::lang::Lang;
 use crate::words::{List, say};
 
 mod arithmetic;
+mod outlet;
 mod tell;
 
 /// Which part of the city a line is about; decides its mark on the page.

@@ -1,5 +1,6 @@
 //! Routing over gRPC: the office's orders, and the desk of a unit for its system or its officers.
 
+pub(crate) mod outlet;
 mod policy;
 mod who;
 
@@ -10,9 +11,11 @@ use chassis::consumer::Waiter;
 use chassis::telemetry::trace;
 use contracts::grpc::routing::routing_server::{Routing, RoutingServer};
 use contracts::grpc::routing::{
-    DispatchRequest, Done, ListCasesReply, ListCasesRequest, ListPoliciesReply, ListPoliciesRequest,
-    ListUnitsReply, ListUnitsRequest, OpenReply, PolicyVersion, ProgressRequest, PublishPolicyRequest,
-    ReadPolicyReply, ReadPolicyRequest, ResultRequest, ReturnRequest, Unit, UnitCase, UnitRequest,
+    DispatchRequest, Done, ListCasesReply, ListCasesRequest, ListDeliveriesReply, ListDeliveriesRequest,
+    ListOutletsReply, ListOutletsRequest, ListPoliciesReply, ListPoliciesRequest, ListUnitsReply,
+    ListUnitsRequest, OpenReply, OutletRequest, PolicyVersion, ProgressRequest, PublishPolicyRequest,
+    ReadPolicyReply, ReadPolicyRequest, ReplayDeliveriesRequest, ResultRequest, ReturnRequest,
+    SetOutletReply, SetOutletRequest, Unit, UnitCase, UnitRequest,
 };
 use contracts::wire::DeskRequest;
 use kernel::{CaseId, Position, RequestId};
@@ -37,6 +40,7 @@ struct Api {
     handler: Arc<Handler>,
     store: Store,
     cases: Waiter,
+    outlets: outlet::Outlets,
     callers: Callers,
 }
 
@@ -46,6 +50,7 @@ pub(crate) fn service(
     handler: Arc<Handler>,
     store: Store,
     cases: Waiter,
+    outlets: outlet::Outlets,
     callers: Callers,
 ) -> RoutingServer<impl Routing> {
     RoutingServer::new(Api {
@@ -53,6 +58,7 @@ pub(crate) fn service(
         handler,
         store,
         cases,
+        outlets,
         callers,
     })
 }
@@ -97,6 +103,14 @@ impl Api {
             verb,
             request,
         })
+    }
+
+    /// A person's request about an outlet, after who asks is known to have the right.
+    fn outlet(&self, metadata: &MetadataMap, on: Option<OutletRequest>) -> Result<outlet::Asked, Status> {
+        let on = on.ok_or_else(|| Status::invalid_argument("`on` is missing: the unit and the carrier"))?;
+        let caller = self.callers.authenticate(metadata)?;
+        let actor = who::sets_outlets(&caller, &on.actor)?;
+        outlet::Asked::read(&caller.name, actor, on)
     }
 
     async fn act(&self, metadata: &MetadataMap, call: Call) -> Result<Response<Done>, Status> {
@@ -263,6 +277,52 @@ impl Routing for Api {
         who::reads_policies(&caller)?;
         let position = Position(request.into_inner().position);
         Ok(Response::new(policy::read(&self.handler, position).await?))
+    }
+
+    async fn set_outlet(
+        &self,
+        request: Request<SetOutletRequest>,
+    ) -> Result<Response<SetOutletReply>, Status> {
+        let (metadata, _, mut request) = request.into_parts();
+        let asked = self.outlet(&metadata, request.on.take())?;
+        Ok(Response::new(
+            self.outlets.set(&self.handler, &asked, &request).await?,
+        ))
+    }
+
+    async fn remove_outlet(&self, request: Request<OutletRequest>) -> Result<Response<Done>, Status> {
+        let (metadata, _, on) = request.into_parts();
+        let asked = self.outlet(&metadata, Some(on))?;
+        Ok(done(self.outlets.remove(&asked).await?))
+    }
+
+    async fn list_outlets(
+        &self,
+        request: Request<ListOutletsRequest>,
+    ) -> Result<Response<ListOutletsReply>, Status> {
+        let caller = self.callers.authenticate(request.metadata())?;
+        let unit = who::reads(&caller, &request.get_ref().unit)?;
+        Ok(Response::new(self.outlets.list(unit.as_ref()).await?))
+    }
+
+    async fn list_deliveries(
+        &self,
+        request: Request<ListDeliveriesRequest>,
+    ) -> Result<Response<ListDeliveriesReply>, Status> {
+        let caller = self.callers.authenticate(request.metadata())?;
+        let request = request.into_inner();
+        let unit = who::reads(&caller, &request.unit)?
+            .ok_or_else(|| Status::invalid_argument("unit is missing: name one"))?;
+        Ok(Response::new(self.outlets.deliveries(&unit, &request).await?))
+    }
+
+    async fn replay_deliveries(
+        &self,
+        request: Request<ReplayDeliveriesRequest>,
+    ) -> Result<Response<Done>, Status> {
+        let (metadata, _, mut request) = request.into_parts();
+        let asked = self.outlet(&metadata, request.on.take())?;
+        Ok(done(self.outlets.replay(&asked, &request).await?))
     }
 }
 

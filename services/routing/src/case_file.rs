@@ -84,6 +84,11 @@ impl CaseFile {
         Ok(None)
     }
 
+    /// The event at a position.
+    pub(crate) fn at(&self, position: Position) -> Option<&Recorded> {
+        self.events.iter().find(|event| event.position == position)
+    }
+
     /// The report that opened the case.
     pub(crate) fn report(&self) -> Option<&Recorded> {
         self.events.iter().find(|e| e.is::<ReportReceived>())

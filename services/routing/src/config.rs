@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use chassis::config::{Problem, ServiceConfig, Settings, TelemetryConfig};
+use ipnet::IpNet;
 use routing_domain::Policy;
 use routing_domain::policy::BUILT_IN;
+
+use crate::outlet::destination::Allowed;
+use crate::outlet::webhook::Webhooks;
 
 /// Routing's configuration: flags, or `HOIAM_*` variables.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -17,6 +21,18 @@ pub struct Config {
     /// publishes one (`hoiam policy publish`).
     #[arg(long, env = "HOIAM_ROUTING_POLICY")]
     pub policy: Option<PathBuf>,
+    /// A network that webhooks may go to although it is not of the public internet, like `10.20.0.0/16`; several, separated by commas. Where
+    /// it holds this machine's own addresses (`127.0.0.0/8`, for a demonstration), also without TLS.
+    #[arg(
+        long,
+        env = "HOIAM_WEBHOOK_ALLOW_PRIVATE",
+        value_delimiter = ',',
+        value_name = "NET"
+    )]
+    pub webhook_allow_private: Vec<IpNet>,
+    /// File with certificate authorities (PEM) that webhooks trust beside those of the machine.
+    #[arg(long, env = "HOIAM_WEBHOOK_CA")]
+    pub webhook_ca: Option<PathBuf>,
 }
 
 impl Config {
@@ -37,6 +53,12 @@ impl Config {
         if self.policy.is_some() { "file" } else { "built_in" }
     }
 
+    /// What carries webhooks.
+    pub(crate) fn webhooks(&self) -> anyhow::Result<Webhooks> {
+        let allowed = Allowed(self.webhook_allow_private.as_slice().into());
+        Webhooks::new(allowed, self.webhook_ca.as_deref()).context("--webhook-ca cannot be used")
+    }
+
     /// Address of the read model.
     pub(crate) fn database(&self) -> anyhow::Result<&str> {
         let url = self.service.database.as_ref();
@@ -53,6 +75,9 @@ impl Settings for Config {
                 "--database",
                 "is missing: name the read model, for example sqlite:routing.db",
             ));
+        }
+        if let Err(error) = self.webhooks() {
+            problems.push(Problem::new("--webhook-ca", format!("{error:#}")));
         }
         if let Err(error) = self.policy_text() {
             problems.push(Problem::new("--policy", format!("{error:#}")));

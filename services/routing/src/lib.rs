@@ -8,6 +8,7 @@ mod error;
 mod handle;
 mod names;
 mod notices;
+mod outlet;
 mod payload;
 mod policies;
 mod project;
@@ -50,6 +51,7 @@ impl Service for Routing {
 /// A policy, a credential or a database that cannot be used; an address that is taken.
 pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let text = config.policy_text()?;
+    let webhooks = config.webhooks()?;
     let store = store::Store::open(config.database()?).await?;
     let mut host = Host::start(Routing::NAME, &config.service, life).await?;
     let policies = Arc::new(policies::of(host.ledger.clone()));
@@ -70,6 +72,26 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         "desk",
         desk::listen::run(host.nats.clone(), Arc::clone(&desk), host.shutdown.clone()),
     );
-    let api = api::service(desk, handler, store, cases, host.callers.clone());
+    let deliveries = outlet::store::Deliveries::new(store.database().clone());
+    let wake = Arc::new(tokio::sync::Notify::new());
+    let table = host.projector(Arc::new(outlet::project::Outlets::new(
+        deliveries.clone(),
+        Arc::clone(&wake),
+    )));
+    let outlets = api::outlet::Outlets {
+        ledger: host.ledger.clone(),
+        clock: Arc::clone(&host.clock),
+        store: deliveries.clone(),
+        webhooks: webhooks.clone(),
+    };
+    let deliverer = outlet::deliver::Deliverer::new(
+        host.ledger.clone(),
+        Arc::clone(&host.clock),
+        deliveries,
+        webhooks,
+        wake,
+    );
+    host.task("deliverer", deliverer.run(table, host.shutdown.clone()));
+    let api = api::service(desk, handler, store, cases, outlets, host.callers.clone());
     host.serve(Routes::new(api), axum::Router::new()).await
 }

@@ -49,6 +49,49 @@ impl From<CaseRecalled> for Told {
     }
 }
 
+impl Told {
+    /// What an event tells a unit, if it tells one.
+    fn read(event: &Recorded) -> Result<Option<Self>, Failure> {
+        Ok(match event.decode::<CaseDispatched>()? {
+            Some(dispatched) => Some(dispatched.into()),
+            None => event.decode::<CaseRecalled>()?.map(Self::from),
+        })
+    }
+
+    /// With what the case was found to be.
+    fn notice(self, file: &CaseFile, event: &Recorded) -> Result<CaseNotice, Failure> {
+        let Some(finding) = file.finding()? else {
+            return Err(Failure::poison(
+                "no_finding",
+                "the case was before a unit but never classified",
+            ));
+        };
+        Ok(CaseNotice {
+            case: case_of(event)?,
+            revision: self.revision,
+            unit: self.unit,
+            office: self.office,
+            field: finding.field,
+            topic: finding.topic,
+            kind: finding.kind,
+            urgency: finding.urgency,
+            level: finding.level,
+            complete: finding.complete,
+            wards: finding.wards,
+            position: event.position.0,
+            dispatched_at: event.recorded_at,
+            recalled: self.recalled,
+        })
+    }
+}
+
+/// What a unit is told by an event of a case, by whichever way it is told.
+pub(crate) fn of(file: &CaseFile, event: &Recorded) -> Result<Option<CaseNotice>, Failure> {
+    Told::read(event)?
+        .map(|told| told.notice(file, event))
+        .transpose()
+}
+
 /// Where notices are put: the stream CASES.
 #[derive(Clone)]
 pub(crate) struct Board {
@@ -63,30 +106,9 @@ impl Board {
 
     /// Puts a notice there, unless it is there already.
     async fn put(&self, file: &CaseFile, event: &Recorded, told: Told) -> Result<(), Failure> {
-        let case = case_of(event)?;
-        let Some(finding) = file.finding()? else {
-            return Err(Failure::poison(
-                "no_finding",
-                "the case was before a unit but never classified",
-            ));
-        };
-        let notice = CaseNotice {
-            case,
-            revision: told.revision,
-            unit: told.unit,
-            office: told.office,
-            field: finding.field,
-            topic: finding.topic,
-            kind: finding.kind,
-            urgency: finding.urgency,
-            level: finding.level,
-            complete: finding.complete,
-            wards: finding.wards,
-            position: event.position.0,
-            dispatched_at: event.recorded_at,
-            recalled: told.recalled,
-        };
-        let subject = subjects::case_notice(notice.office, notice.unit.as_str(), case, notice.revision);
+        let notice = told.notice(file, event)?;
+        let subject =
+            subjects::case_notice(notice.office, notice.unit.as_str(), notice.case, notice.revision);
         let body = serde_json::to_vec(&notice).map_err(Failure::transient)?;
         let id = event.id.to_string();
         match self
@@ -133,11 +155,7 @@ impl Reaction for Notices {
 
     async fn react(&self, delivered: &Delivered) -> Result<(), Failure> {
         let event = &delivered.event;
-        let told: Told = if let Some(dispatched) = event.decode::<CaseDispatched>()? {
-            dispatched.into()
-        } else if let Some(recalled) = event.decode::<CaseRecalled>()? {
-            recalled.into()
-        } else {
+        let Some(told) = Told::read(event)? else {
             return Ok(());
         };
         let file = CaseFile::read(&self.board.ledger, case_of(event)?, None).await?;

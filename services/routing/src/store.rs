@@ -6,11 +6,18 @@ use sqlx::Row as _;
 
 use crate::project::NAME;
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    sqlite: include_str!("../migrations/sqlite/0001_cases.sql"),
-    postgres: include_str!("../migrations/postgres/0001_cases.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        sqlite: include_str!("../migrations/sqlite/0001_cases.sql"),
+        postgres: include_str!("../migrations/postgres/0001_cases.sql"),
+    },
+    Migration {
+        version: 2,
+        sqlite: include_str!("../migrations/sqlite/0002_outlets.sql"),
+        postgres: include_str!("../migrations/postgres/0002_outlets.sql"),
+    },
+];
 
 /// What an event changes in a case's row.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +94,11 @@ impl Store {
         })
     }
 
+    /// Where the table of outlets is too.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// How far the list is.
     pub(crate) async fn position(&self) -> Result<Reached, DatabaseError> {
         readmodel::position(&self.database, NAME).await
@@ -151,7 +163,7 @@ impl Store {
     }
 }
 
-fn case_of(row: &sqlx::any::AnyRow) -> Result<CaseId, sqlx::Error> {
+pub(crate) fn case_of(row: &sqlx::any::AnyRow) -> Result<CaseId, sqlx::Error> {
     let case: Vec<u8> = row.try_get("case_id")?;
     CaseId::from_slice(&case).ok_or_else(|| sqlx::Error::Decode("a case id has 16 bytes".into()))
 }

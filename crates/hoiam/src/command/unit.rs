@@ -1,6 +1,7 @@
 //! `hoiam unit`: adds a unit, and does what a unit's own system would do, with nothing but the unit's credential.
 
 mod cases;
+mod outlet;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,6 +62,9 @@ enum Command {
         after_help = "Examples:\n  hoiam unit reply so_xd HA-7K3MX-9QP4T-5 accept\n  hoiam unit reply so_xd HA-7K3MX-9QP4T-5 result --text \"Đã vá xong ổ gà\""
     )]
     Reply(Reply),
+    /// Tell a unit without NATS of its cases by signed requests to its own server (Standard Webhooks).
+    #[command(subcommand)]
+    Webhook(outlet::Webhook),
 }
 
 #[derive(clap::Args)]
@@ -137,6 +141,7 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()>
         }
         Command::Cases(arguments) => cases::run(data, &arguments).await,
         Command::Reply(reply) => answer(data, reply).await,
+        Command::Webhook(command) => outlet::webhook(data, command).await,
     }
 }
 

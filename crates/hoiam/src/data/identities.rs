@@ -211,7 +211,7 @@ fn own_callers() -> Vec<Caller> {
         caller(
             "routing",
             Service,
-            &["routing", "routing-policy"],
+            &["routing", "routing-policy", "routing-outlet"],
             &["route", "handle", "policy"],
             true,
             true,

@@ -18,6 +18,7 @@ pub(super) fn sentence(event: &Recorded, told: &mut Told<'_>) -> Option<Sentence
         .or_else(|| of_obligation(event, told))
         .or_else(|| of_feedback(event, told))
         .or_else(|| of_message(event, told))
+        .or_else(|| super::outlet::sentence(event, told))
 }
 
 fn read<P: Payload>(event: &Recorded) -> Option<P> {

@@ -46,6 +46,18 @@ pub(super) fn publishes(caller: &Caller, actor: &str) -> Result<Actor, Status> {
     }
 }
 
+/// The person who says where a unit's notices go.
+pub(super) fn sets_outlets(caller: &Caller, actor: &str) -> Result<Actor, Status> {
+    let person = person(caller, actor)?;
+    if ORDERING.contains(&person.role()) {
+        Ok(person)
+    } else {
+        Err(Status::permission_denied(
+            "only the office, its leaders or an administrator say where a unit's notices go: name one of them as the actor",
+        ))
+    }
+}
+
 /// Whether the versions of the policy may be read: by those who act for people.
 pub(super) fn reads_policies(caller: &Caller) -> Result<(), Status> {
     if acts(caller) {

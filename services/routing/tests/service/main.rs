@@ -7,4 +7,5 @@
 mod desk;
 mod orders;
 mod race;
+mod webhook;
 mod world;

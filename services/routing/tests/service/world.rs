@@ -1,9 +1,12 @@
 //! A city of one ledger, one broker and routing; the other services' facts are appended by the test.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chassis::callers::{BearerToken, Caller, CallerKind, CallersFile, token_sha256};
+use chassis::clock::SystemClock;
 use chassis::config::Secret;
 use chassis::ledger::{Append, Expected, Filter, LedgerClient, NewEvent, StreamWrite};
 use chassis::nats::{Headers, Nats, WorkOptions, WorkQueue};
@@ -16,7 +19,7 @@ use contracts::wire::{CaseNotice, DeskReply, DeskRequest};
 use contracts::{Code, Payload, Recorded, subjects};
 use futures::StreamExt;
 use kernel::taxonomy::{Channel, Kind, Level, Topic, Urgency};
-use kernel::{Actor, CaseId, IdentityKey, Instant, Position, RequestId, StreamId};
+use kernel::{Actor, CaseId, Clock, IdentityKey, Instant, Position, RequestId, StreamId};
 use testkit::ledger::{TestLedger, token};
 use testkit::nats::NatsServer;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +36,7 @@ pub(crate) struct World {
     pub(crate) nats: Nats,
     pub(crate) server: NatsServer,
     pub(crate) running: Running,
+    pub(crate) clock: Arc<Shifted>,
     kept: TestLedger,
     stop: CancellationToken,
     routing: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
@@ -46,13 +50,15 @@ impl World {
         add_units(&kept);
         let nats = server.connect().await.unwrap();
         let notices = nats.work_queue(subjects::CASES, "test", WorkOptions::default());
-        let (stop, running, routing) = start_routing(&kept).await;
+        let clock = Arc::new(Shifted::default());
+        let (stop, running, routing) = start_routing(&kept, &clock, "routing").await;
         let ledger = kept.client("test").await.unwrap();
         Self {
             ledger,
             nats,
             server,
             running,
+            clock,
             kept,
             stop,
             routing: Some(routing),
@@ -62,9 +68,18 @@ impl World {
 
     /// Stops routing as a service is stopped, and starts it again on the same read model.
     pub(crate) async fn restart_routing(&mut self) {
+        self.restart_on("routing").await;
+    }
+
+    /// The same, with its read model lost.
+    pub(crate) async fn lose_read_model(&mut self) {
+        self.restart_on("another").await;
+    }
+
+    async fn restart_on(&mut self, database: &str) {
         self.stop.cancel();
         self.routing.take().unwrap().await.unwrap().unwrap();
-        let (stop, running, routing) = start_routing(&self.kept).await;
+        let (stop, running, routing) = start_routing(&self.kept, &self.clock, database).await;
         (self.stop, self.running, self.routing) = (stop, running, Some(routing));
     }
 
@@ -252,6 +267,23 @@ impl World {
     }
 }
 
+/// The machine's time, moved on by the test.
+#[derive(Default)]
+pub(crate) struct Shifted(AtomicI64);
+
+impl Shifted {
+    /// By microseconds.
+    pub(crate) fn advance(&self, micros: i64) {
+        self.0.fetch_add(micros, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Shifted {
+    fn now(&self) -> Instant {
+        SystemClock.now().plus_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         self.stop.cancel();
@@ -264,13 +296,17 @@ type Started = (
     tokio::task::JoinHandle<anyhow::Result<()>>,
 );
 
-async fn start_routing(kept: &TestLedger) -> Started {
+async fn start_routing(kept: &TestLedger, clock: &Arc<Shifted>, database: &str) -> Started {
+    let mut service = kept.service_config("routing").unwrap();
+    service.database = kept.service_config(database).unwrap().database;
     let config = routing::Config {
-        service: kept.service_config("routing").unwrap(),
-        policy: None,
+        service,
+        webhook_allow_private: vec!["127.0.0.0/8".parse().unwrap()],
+        ..routing::Config::default()
     };
     let stop = CancellationToken::new();
     let (life, ready) = Life::under(&stop);
+    let life = life.with_clock(Arc::clone(clock) as Arc<dyn Clock>);
     let routing = tokio::spawn(routing::run(config, life));
     (stop, ready.await.unwrap(), routing)
 }
