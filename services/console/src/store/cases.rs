@@ -16,6 +16,12 @@ const COLUMNS: &str =
     "case_id, code, channel, received_at, received, complete, field, topic, kind, urgency, level,
     destination, office, unit, revision, state, was_late, emergency, owed, position";
 
+/// What a row is written with, its key first.
+const WRITTEN: &str = "case_id, code, channel, received_at, received, complete, field, topic, kind, urgency, level, \
+    destination, office, unit, revision, state, open, overdue, was_late, danger, emergency, owed, position";
+/// Most rows of one statement.
+const ROWS: usize = 32;
+
 /// A value bound to a placeholder.
 enum Bound {
     Text(String),
@@ -36,8 +42,12 @@ impl Store {
         last: impl Into<Reached>,
     ) -> Result<(), StoreError> {
         let mut tx = self.database.begin().await?;
-        for row in rows {
-            put(&mut tx, row).await?;
+        let mut left = rows;
+        while !left.is_empty() {
+            // Powers of two, so that few different statements are prepared.
+            let (together, rest) = left.split_at(1 << left.len().min(ROWS).ilog2());
+            put(&mut tx, together).await?;
+            left = rest;
         }
         for change in directory {
             change_directory(&mut tx, change).await?;
@@ -53,14 +63,14 @@ impl Store {
     /// `Sql`, `Row`.
     pub async fn by_case(&self, cases: &[CaseId]) -> Result<HashMap<CaseId, CaseRow>, StoreError> {
         let mut found = HashMap::with_capacity(cases.len());
-        for part in cases.chunks(100) {
-            let places = (1..=part.len())
-                .map(|i| format!("${i}"))
-                .collect::<Vec<_>>()
-                .join(", ");
-            let sql = format!("SELECT {COLUMNS} FROM cases WHERE case_id IN ({places})");
+        for part in cases.chunks(128) {
+            let places = part.len().next_power_of_two();
+            let sql = format!(
+                "SELECT {COLUMNS} FROM cases WHERE case_id IN ({})",
+                placeholders(1, places)
+            );
             let mut query = sqlx::query(AssertSqlSafe(sql));
-            for case in part {
+            for case in part.iter().chain(std::iter::repeat(&part[0])).take(places) {
                 query = query.bind(case.to_vec());
             }
             for row in query.fetch_all(self.database.pool()).await? {
@@ -228,47 +238,59 @@ fn conditions(filter: &Filter, role: Role) -> (String, Vec<Bound>) {
     (sql, bound)
 }
 
-async fn put(tx: &mut readmodel::Transaction, row: &CaseRow) -> Result<(), StoreError> {
+/// `$3, $4, $5`.
+fn placeholders(first: usize, count: usize) -> String {
+    let places: Vec<String> = (first..first + count).map(|place| format!("${place}")).collect();
+    places.join(", ")
+}
+
+/// Writes rows in one statement: under a flood what costs is to wait for the database, once for each.
+async fn put(tx: &mut readmodel::Transaction, rows: &[CaseRow]) -> Result<(), StoreError> {
     let code = |x: Option<&dyn std::fmt::Display>| x.map(ToString::to_string).unwrap_or_default();
-    let danger = !row.emergency.is_empty() || row.urgency == Some(kernel::taxonomy::Urgency::Emergency);
-    let owed = serde_json::to_string(&row.owed).map_err(|_| StoreError::Row("list of what is owed"))?;
-    sqlx::query(
-        "INSERT INTO cases (case_id, code, channel, received_at, received, complete, field, topic, kind, urgency, level,
-            destination, office, unit, revision, state, open, overdue, was_late, danger, emergency, owed, position)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
-         ON CONFLICT (case_id) DO UPDATE SET code = excluded.code, channel = excluded.channel,
-            received_at = excluded.received_at, received = excluded.received, complete = excluded.complete,
-            field = excluded.field, topic = excluded.topic, kind = excluded.kind, urgency = excluded.urgency,
-            level = excluded.level, destination = excluded.destination, office = excluded.office, unit = excluded.unit,
-            revision = excluded.revision, state = excluded.state, open = excluded.open, overdue = excluded.overdue,
-            was_late = excluded.was_late, danger = excluded.danger, emergency = excluded.emergency,
-            owed = excluded.owed, position = excluded.position",
-    )
-    .bind(row.case.to_vec())
-    .bind(row.code.clone())
-    .bind(code(row.channel.as_ref().map(|x| x as _)))
-    .bind(row.received_at.0)
-    .bind(number(row.received))
-    .bind(i64::from(row.complete))
-    .bind(code(row.field.as_ref().map(|x| x as _)))
-    .bind(code(row.topic.as_ref().map(|x| x as _)))
-    .bind(code(row.kind.as_ref().map(|x| x as _)))
-    .bind(code(row.urgency.as_ref().map(|x| x as _)))
-    .bind(i64::from(row.level.unwrap_or(0)))
-    .bind(code(row.destination.as_ref().map(|x| x as _)))
-    .bind(code(row.office.as_ref().map(|x| x as _)))
-    .bind(row.unit.clone())
-    .bind(i64::from(row.revision))
-    .bind(row.state.code())
-    .bind(i64::from(row.state.is_open()))
-    .bind(i64::from(row.state.is_open() && row.overdue()))
-    .bind(i64::from(row.was_late))
-    .bind(i64::from(danger))
-    .bind(row.emergency.clone())
-    .bind(owed)
-    .bind(number(row.position))
-    .execute(&mut **tx)
-    .await?;
+    let count = WRITTEN.split(", ").count();
+    let values: Vec<String> = (0..rows.len())
+        .map(|row| format!("({})", placeholders(1 + row * count, count)))
+        .collect();
+    let written: Vec<String> = WRITTEN
+        .split(", ")
+        .skip(1)
+        .map(|column| format!("{column} = excluded.{column}"))
+        .collect();
+    let sql = format!(
+        "INSERT INTO cases ({WRITTEN}) VALUES {} ON CONFLICT (case_id) DO UPDATE SET {}",
+        values.join(", "),
+        written.join(", ")
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for row in rows {
+        let danger = !row.emergency.is_empty() || row.urgency == Some(kernel::taxonomy::Urgency::Emergency);
+        let owed = serde_json::to_string(&row.owed).map_err(|_| StoreError::Row("list of what is owed"))?;
+        query = query
+            .bind(row.case.to_vec())
+            .bind(row.code.clone())
+            .bind(code(row.channel.as_ref().map(|x| x as _)))
+            .bind(row.received_at.0)
+            .bind(number(row.received))
+            .bind(i64::from(row.complete))
+            .bind(code(row.field.as_ref().map(|x| x as _)))
+            .bind(code(row.topic.as_ref().map(|x| x as _)))
+            .bind(code(row.kind.as_ref().map(|x| x as _)))
+            .bind(code(row.urgency.as_ref().map(|x| x as _)))
+            .bind(i64::from(row.level.unwrap_or(0)))
+            .bind(code(row.destination.as_ref().map(|x| x as _)))
+            .bind(code(row.office.as_ref().map(|x| x as _)))
+            .bind(row.unit.clone())
+            .bind(i64::from(row.revision))
+            .bind(row.state.code())
+            .bind(i64::from(row.state.is_open()))
+            .bind(i64::from(row.state.is_open() && row.overdue()))
+            .bind(i64::from(row.was_late))
+            .bind(i64::from(danger))
+            .bind(row.emergency.clone())
+            .bind(owed)
+            .bind(number(row.position));
+    }
+    query.execute(&mut **tx).await?;
     Ok(())
 }
 
