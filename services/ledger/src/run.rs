@@ -9,6 +9,7 @@ use chassis::health::Health;
 use chassis::service::{Life, Service, serve};
 use contracts::grpc::ledger::ledger_server::LedgerServer;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -103,11 +104,15 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         }
         None => None,
     };
+    let fallen = life.shutdown.clone();
     let signing =
-        checkpointer.map(|it| tokio::spawn(it.run(leadership.clone(), life.shutdown.child_token())));
+        checkpointer.map(|it| part(&fallen, it.run(leadership.clone(), life.shutdown.child_token())));
     let stop_writing = CancellationToken::new();
-    let listening = tokio::spawn(notice::listen(listened, store.clone(), stop_writing.clone()));
-    let writing = tokio::spawn(writing.run(stop_writing.clone()));
+    let listening = part(
+        &fallen,
+        notice::listen(listened, store.clone(), stop_writing.clone()),
+    );
+    let writing = part(&fallen, writing.run(stop_writing.clone()));
     let (status, relay) = watch::channel(RelayStatus::default());
     let stop_relaying = life.shutdown.child_token();
     let (asked, orders) = RelayHandle::new();
@@ -134,15 +139,18 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
             orders,
             stop_relaying.clone(),
         );
-        Some(tokio::spawn(relaying))
+        Some(part(&fallen, relaying))
     };
-    let indexing = tokio::spawn(Index::run(
-        Arc::clone(&vault),
-        store.clone(),
-        leadership.clone(),
-        writer.clone(),
-        stop_writing.clone(),
-    ));
+    let indexing = part(
+        &fallen,
+        Index::run(
+            Arc::clone(&vault),
+            store.clone(),
+            leadership.clone(),
+            writer.clone(),
+            stop_writing.clone(),
+        ),
+    );
     let api = Api {
         store: store.clone(),
         writer,
@@ -190,4 +198,27 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         .and(written)
         .and(listened)
         .and(indexed)
+}
+
+/// Runs a part of the ledger beside the others. When it panics, the ledger stops, to be started anew: without it, it would live on and
+/// do nothing.
+fn part<T: Send + 'static>(
+    shutdown: &CancellationToken,
+    part: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
+    let falls = Falls(shutdown.clone());
+    tokio::spawn(async move {
+        let _falls = falls;
+        part.await
+    })
+}
+
+struct Falls(CancellationToken);
+
+impl Drop for Falls {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.cancel();
+        }
+    }
 }

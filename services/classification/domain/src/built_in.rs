@@ -7,12 +7,21 @@ use crate::policy::{BUILT_IN, Policy, PolicyError};
 use crate::record::Record;
 
 /// Labelled reports by the version of the model they give. A set that a policy on record may name is never taken out again.
-const DATA: [&str; 1] = [concat!(
-    include_str!("../data/reports-2026-a.jsonl"),
-    include_str!("../data/reports-2026-b.jsonl"),
-    include_str!("../data/reports-2026-c.jsonl"),
-    include_str!("../data/reports-2026-d.jsonl"),
-)];
+const DATA: [&str; 2] = [
+    concat!(
+        include_str!("../data/reports-2026-a.jsonl"),
+        include_str!("../data/reports-2026-b.jsonl"),
+        include_str!("../data/reports-2026-c.jsonl"),
+        include_str!("../data/reports-2026-d.jsonl"),
+    ),
+    concat!(
+        include_str!("../data/reports-2026-a.jsonl"),
+        include_str!("../data/reports-2026-b.jsonl"),
+        include_str!("../data/reports-2026-c.jsonl"),
+        include_str!("../data/reports-2026-d.jsonl"),
+        include_str!("../data/reports-2026-e.jsonl"),
+    ),
+];
 
 /// The labelled reports of the newest model the product comes with.
 #[must_use]
