@@ -72,12 +72,26 @@ const BEFORE_A_STREET: [&str; 22] = [
     "cuoi", "hem", "duong", "dg", "mt", "so", "ve",
 ];
 
+/// Words before a crossing's name, which is part of it unless a street's name follows ("ngã tư Bảy Hiền").
+const CROSSINGS: [&str; 4] = ["nga tu", "nga ba", "vong xoay", "giao lo"];
+/// Words before a ward's name that has no type word.
+const BEFORE_A_WARD: [&str; 9] = ["o", "tai", "ve", "doan", "thuoc", "ap", "khu", "cu", "qua"];
+/// How people shorten a district right behind a street or a ward.
+const SHORT_DISTRICTS: [(&str, u16); 6] = [
+    ("GV", 764),
+    ("NB", 786),
+    ("PN", 768),
+    ("HM", 784),
+    ("BC", 785),
+    ("TB", 766),
+];
+
 /// No ward of any district ever had a higher number.
 const MOST_NUMBER: u32 = 28;
 
 const WARD_WORDS: [&str; 6] = ["phuong", "p", "f", "xa", "x", "dac khu"];
 const DISTRICT_WORDS: [&str; 6] = ["quan", "q", "huyen", "h", "tp", "thanh pho"];
-const STREET_WORDS: [&str; 12] = [
+const STREET_WORDS: [&str; 14] = [
     "duong",
     "dg",
     "hem",
@@ -86,13 +100,15 @@ const STREET_WORDS: [&str; 12] = [
     "nga ba",
     "vong xoay",
     "giao lo",
+    "cau vuot",
+    "ham chui",
     "cau",
     "kenh",
     "rach",
     "cong vien",
 ];
 /// Street words that are part of the name ("hẻm 47 Quốc Hương", "cầu Sài Gòn"), where "đường" is not.
-const NAMED_WITH: [&str; 5] = ["hem", "cau", "kenh", "rach", "cong vien"];
+const NAMED_WITH: [&str; 7] = ["hem", "cau vuot", "ham chui", "cau", "kenh", "rach", "cong vien"];
 /// Words no street name holds: a phrase ends before them.
 const STOP: [&str; 58] = [
     "bi", "co", "dang", "ngap", "hu", "tat", "cho", "doan", "gan", "truoc", "sau", "thuoc", "o", "tai", "va",
@@ -142,6 +158,12 @@ pub fn find(text: &Folded<'_>) -> Place {
         } else {
             i += 1;
         }
+    }
+    if place.ward.is_none()
+        && let Some((found, what)) = scan.ward_by_name()
+    {
+        place.ward = Some(found);
+        meaning = what;
     }
     place.wards = meaning
         .map(|m| resolve(m, place.district_code))
@@ -221,8 +243,8 @@ impl<'a> Scan<'a> {
             let name = self.joined(from, to);
             let name = name.parse::<u32>().map_or(name.clone(), |n| n.to_string());
             let known = UNITS.wards.get(&name)?;
-            // "phường 5" is a ward, "p 5" too; "x" and "p" before a word that happens to be a name need a capital.
-            let certain = self.word(i).len() > 1 || name.len() <= 2 || self.capital(from);
+            // "phường 5" is a ward, "p 5" too; "x" and "p" before one word that happens to be a name need a capital.
+            let certain = self.word(i).len() > 1 || name.len() <= 2 || n > 1 || self.capital(from);
             certain.then(|| (self.range(i, to), to, Some(known)))
         });
         // A number that no ward has any more is still what people call theirs.
@@ -238,7 +260,9 @@ impl<'a> Scan<'a> {
     fn bare_ward(&self, i: usize) -> Option<(Range<usize>, usize, Option<&'static Meaning>)> {
         (2..=4).rev().find_map(|n| {
             let to = i + n;
-            let named = to <= self.words.len() && (i..to).all(|at| self.capital(at));
+            let named = to <= self.words.len()
+                && (i..to).all(|at| self.capital(at))
+                && (i..to - 1).all(|at| self.flows(at));
             let name = named.then(|| self.joined(i, to))?;
             // People mean the district of before by a name that both have.
             let known = UNITS
@@ -246,6 +270,17 @@ impl<'a> Scan<'a> {
                 .get(&name)
                 .filter(|_| !UNITS.districts.contains_key(&name))?;
             Some((self.range(i, to), to, Some(known)))
+        })
+    }
+
+    /// A ward by its name behind a word like "ở", or behind its number of quarter: "kp4 An Phú Đông".
+    fn ward_by_name(&self) -> Option<(Range<usize>, Option<&'static Meaning>)> {
+        (1..self.words.len()).find_map(|i| {
+            let before = self.word(i - 1);
+            let quarter = before.strip_prefix("kp").is_some_and(|n| n.parse::<u8>().is_ok());
+            let led = BEFORE_A_WARD.contains(&before) || quarter;
+            let (found, _, what) = led.then(|| self.bare_ward(i)).flatten()?;
+            Some((found, what))
         })
     }
 
@@ -272,6 +307,16 @@ impl<'a> Scan<'a> {
             if found.is_some() {
                 return found;
             }
+        }
+        let short = SHORT_DISTRICTS
+            .iter()
+            .find(|(short, _)| *short == self.typed_word(i));
+        if let Some((_, code)) = short
+            && i > 0
+            && self.capital(i - 1)
+            && self.flows(i - 1)
+        {
+            return Some((self.range(i, i + 1), i + 1, Some(*code)));
         }
         // A name by itself: two words or more (or joined), capitalised, and no type word or street word before it.
         let named =
@@ -370,25 +415,41 @@ impl<'a> Scan<'a> {
             return None;
         }
         let from = i + skip;
-        let whole =
-            self.word(from) == "so" || self.word(from - 1) == "lo" || self.typed(i, &NAMED_WITH).is_some();
+        let crossing = self.typed(i, &CROSSINGS);
+        let whole = self.word(from) == "so"
+            || self.word(from - 1) == "lo"
+            || self.typed(i, &NAMED_WITH).is_some()
+            || crossing.is_some();
         // Behind the alley's number.
-        let number = |at: usize| self.word(at).bytes().next().is_some_and(|b| b.is_ascii_digit());
-        let name = (from..from + 3).find(|at| !number(*at)).unwrap_or(from);
+        let number_at = |at: usize| {
+            let first = self.word(at).bytes().next();
+            first.is_some_and(|b| b.is_ascii_digit())
+        };
+        let name = (from..from + 3).find(|at| !number_at(*at)).unwrap_or(from);
         if let Some(to) = self.listed(name).or_else(|| self.listed(from)) {
-            let begins = if whole { i } else { from };
+            let begins = if whole && crossing.is_none() { i } else { from };
             return Some((self.range(begins, to), to));
         }
         let mut to = from;
         let numbered_road = self.word(from) == "so"; // "đường số 7"
         while to < self.words.len() && to - from < 5 {
             let word = self.word(to);
-            let number = word.bytes().next().is_some_and(|b| b.is_ascii_digit());
-            let proper = self.capital(to) || number || (numbered_road && to == from);
-            if self.ward(to).is_some() || self.district(to).is_some() && to > from {
+            // "Tỉnh lộ 43", "Liên khu 4-5".
+            let joined = matches!(
+                (self.word(to.saturating_sub(1)), word),
+                ("quoc" | "tinh" | "huong", "lo") | ("lien", "khu")
+            );
+            let proper =
+                self.capital(to) || number_at(to) || (numbered_road && to == from) || joined && to > from;
+            // Behind an alley's number the name begins, though a ward may have it too.
+            let named = (from..to).any(|at| !number_at(at));
+            if self.ward(to).is_some()
+                || to > from && self.district(to).is_some()
+                || named && self.bare_ward(to).is_some()
+            {
                 break;
             }
-            if !proper || STOP.contains(&word) && !self.capital(to) {
+            if !proper || STOP.contains(&word) && !self.capital(to) && !joined {
                 break;
             }
             to += 1;

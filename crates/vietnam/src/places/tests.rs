@@ -63,3 +63,27 @@ fn a_numbered_ward_without_a_district_is_many_places_and_an_unknown_name_is_none
     assert_eq!(parts("ngập ở phường Không Có Thật").1, "");
     assert_eq!(parts("").3, Vec::<u32>::new());
 }
+
+#[test]
+fn a_ward_needs_no_type_word_behind_a_word_like_in_or_behind_a_numbered_street() {
+    assert_eq!(parts("Bà Kim ở Lái Thiêu hỏi thủ tục").1, "Lái Thiêu");
+    assert_eq!(parts("cup dien tu 8h, kp4 An Phu Dong").1, "An Phu Dong");
+    let (street, ward, ..) = parts("Tru den duong so 8 Linh Xuan chop tat");
+    assert_eq!((street.as_str(), ward.as_str()), ("duong so 8", "Linh Xuan"));
+    assert_eq!(parts("hẻm 76 Tân Sơn Nhì hát từ trưa").0, "hẻm 76 Tân Sơn Nhì");
+    assert_eq!(parts("loa keo hem 330 p binh tri dong a").1, "p binh tri dong a");
+    assert_eq!(parts("nhà 9 duong Pham Ngu Lao GV mat den").2, "GV");
+    assert_eq!(parts("GV chủ nhiệm thu tiền").2, "");
+}
+
+#[test]
+fn a_crossing_is_named_by_its_street_or_else_by_itself_and_numbers_belong_to_roads() {
+    assert_eq!(parts("kẹt xe ngã tư Võ Văn Ngân").0, "Võ Văn Ngân");
+    assert_eq!(parts("kẹt xe vòng xoay Lăng Cha Cả").0, "vòng xoay Lăng Cha Cả");
+    assert_eq!(parts("ngập cầu vượt Linh Xuân sáng nay").0, "cầu vượt Linh Xuân");
+    assert_eq!(parts("ngập đường Tỉnh lộ 43, phường Tam Bình").0, "Tỉnh lộ 43");
+    assert_eq!(
+        parts("hố trên đường Liên khu 4-5, phường Bình Tân").0,
+        "Liên khu 4-5"
+    );
+}
