@@ -33,7 +33,10 @@ async def handle(nc, unit, notice, number, return_every, done):
         done["refused"].append(opened)
         return
     done["opened"] += 1
-    if return_every and number % return_every == 0:
+    if notice.get("role") == "coordinating":
+        # Another unit leads the case and asks for our part in it, in `task`.
+        steps = [("progress", request("progress", text="Đã làm phần việc của chúng tôi"), "progressed")]
+    elif return_every and number % return_every == 0:
         steps = [("return", request("return", code="not_ours", text="Không thuộc địa bàn của chúng tôi"), "returned")]
     else:
         steps = [
@@ -67,7 +70,7 @@ async def main():
         name=f"unit system of {options.unit}",
     )
     subscription = await nc.jetstream().pull_subscribe_bind(f"unit-{options.unit}", stream="CASES")
-    done = {"fetched": 0, "opened": 0, "accepted": 0, "answered": 0, "returned": 0, "recalled": 0, "refused": []}
+    done = {"fetched": 0, "opened": 0, "accepted": 0, "answered": 0, "progressed": 0, "returned": 0, "recalled": 0, "refused": []}
     while True:
         try:
             messages = await subscription.fetch(batch=50, timeout=options.idle)

@@ -50,6 +50,29 @@ pub struct Place {
 pub struct Note {
     /// The words.
     pub text: String,
+    /// Photos and documents that a unit sent along.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+}
+
+impl Note {
+    /// Words alone.
+    #[must_use]
+    pub const fn of(text: String) -> Self {
+        Self {
+            text,
+            attachments: Vec::new(),
+        }
+    }
+}
+
+/// A small file.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// `image/jpeg`, `image/png` or `application/pdf`, as its first bytes say.
+    pub media_type: String,
+    /// Its bytes in base64.
+    pub data: String,
 }
 
 /// A message to a citizen.
@@ -81,4 +104,4 @@ macro_rules! hidden {
         })+
     };
 }
-hidden!(ReportContent, Reporter, Place, Note, Message, Outlet);
+hidden!(ReportContent, Reporter, Place, Note, Attachment, Message, Outlet);

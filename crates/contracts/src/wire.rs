@@ -91,7 +91,8 @@ pub enum ReceiptOut {
     },
 }
 
-/// What is put before a unit on `cases.<office>.<unit>.<case>.<revision>`, or taken back from it: facts and a reference, never content.
+/// What is put before a unit on `cases.<office>.<unit>.<case>.<revision>`, taken back from it, or told to it about a case it has: facts
+/// and a reference, never content.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CaseNotice {
     /// The case.
@@ -117,14 +118,20 @@ pub struct CaseNotice {
     pub complete: bool,
     /// Codes of wards that the report may mean.
     pub wards: Vec<Code>,
-    /// Position of `case_dispatched`, or of `case_recalled`.
+    /// Position of what it tells: `case_dispatched`, `case_recalled`, `unit_joined` or `question_answered`.
     pub position: u64,
-    /// When it was dispatched, or recalled.
+    /// When that was recorded.
     pub dispatched_at: Instant,
     /// Set when the case is taken back: `elsewhere`, `erased`. Older revisions are over, their content is opened no more, and nothing is
     /// answered to this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recalled: Option<Code>,
+    /// `coordinating`: the unit takes part; it opens the case and reports progress, and the lead unit does the rest. Absent: the lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Code>,
+    /// The question of the unit that the citizen answered: open the case to read it. The dispatch stands as it was, by either revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<u32>,
 }
 
 /// A notice from before `complete` was told.
@@ -135,17 +142,17 @@ const fn complete() -> bool {
 /// The body of a webhook (Standard Webhooks): the headers `webhook-id`, `webhook-timestamp` and `webhook-signature` go with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CaseWebhook {
-    /// `case.dispatched`, or `case.recalled`.
+    /// `case.dispatched`, `case.recalled`, `case.joined` (the unit takes part), `case.answered` (the citizen answered its question).
     #[serde(rename = "type")]
     pub kind: Code,
-    /// When it was dispatched or recalled, RFC 3339.
+    /// When that was recorded, RFC 3339.
     #[schemars(length(max = 32))]
     pub timestamp: String,
     /// As a unit reads it on CASES.
     pub data: CaseNotice,
 }
 
-/// What a unit asks on `desk.<unit>.<verb>`; verbs: `open`, `accept`, `return`, `progress`, `result`.
+/// What a unit asks on `desk.<unit>.<verb>`; verbs: `open`, `accept`, `return`, `ask`, `join`, `progress`, `result`.
 #[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeskRequest {
     /// The unit's own id of this request, 1 to 128 characters; sending it again gives the same answer.
@@ -157,7 +164,8 @@ pub struct DeskRequest {
     /// `return`: `not_ours`, `incomplete`, `duplicate`, `conflict`, `other`. `result`: `done`, `partly_done`, `not_possible`, `no_grounds`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// `return`: the reason in words. `progress`, `result`: what to tell the citizen.
+    /// `return`: the reason in words. `ask`: the question to the citizen. `join`: what the other unit is to do. `progress`, `result`: what to
+    /// tell the citizen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// `return`: whose it is, if known.
@@ -166,6 +174,25 @@ pub struct DeskRequest {
     /// `progress`: the date promised, `YYYY-MM-DD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub committed_date: Option<String>,
+    /// `join`: the unit that is to take part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// `progress`, `result`: files in base64, JPEG, PNG or PDF; at most 4, and 180,000 bytes in all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    pub attachments: Vec<String>,
+}
+
+/// A question to the citizen.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Question {
+    /// Its number in the case, from 1.
+    pub question: u32,
+    /// The question.
+    pub text: String,
+    /// The citizen's answer, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
 }
 
 /// What a unit gets as the reply.
@@ -192,6 +219,12 @@ pub enum DeskReply {
         /// Degrees east.
         #[serde(skip_serializing_if = "Option::is_none")]
         longitude: Option<f64>,
+        /// What the lead unit asks of a unit that takes part.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<String>,
+        /// What the citizen was asked, and answered.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        questions: Vec<Question>,
         /// Position of the access event.
         position: u64,
     },
@@ -213,4 +246,4 @@ macro_rules! hidden {
         })+
     };
 }
-hidden!(ReportIn, ReporterIn, PlaceIn, DeskRequest, DeskReply);
+hidden!(ReportIn, ReporterIn, PlaceIn, DeskRequest, DeskReply, Question);

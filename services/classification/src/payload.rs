@@ -176,9 +176,7 @@ pub(crate) fn stated(event: Event, by: &Stating<'_>) -> NewEvent {
             };
             let event = NewEvent::of(&payload, person, by.at);
             match by.words {
-                Some(text) => event.sealed_json(&Note {
-                    text: text.to_owned(),
-                }),
+                Some(text) => event.sealed_json(&Note::of(text.to_owned())),
                 None => event,
             }
         }

@@ -255,7 +255,8 @@ impl CaseRow {
         } else if read::<routing::CaseAccepted>(event).is_some() {
             self.state = State::Accepted;
         } else if read::<routing::CaseReturned>(event).is_some()
-            || read::<routing::CaseRecalled>(event).is_some()
+            // Taken back from a unit that took part, it is with the lead unit still.
+            || read::<routing::CaseRecalled>(event).is_some_and(|e| e.dispatch == self.revision)
         {
             self.state = State::WithOffice;
         } else if let Some(e) = read::<routing::ResultReported>(event) {

@@ -73,6 +73,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/track", get(track::look_up))
         .route("/track/{code}", get(track::show))
         .route("/track/{code}/proof", get(track::proof))
+        .route("/track/{code}/questions", post(track::ask))
+        .route("/track/{code}/answer", post(track::answer))
         .route("/live", get(live::events))
         .route("/behind", get(list::behind))
         .fallback(guard::nowhere)

@@ -11,6 +11,8 @@ pub enum List {
     ReviewReason,
     /// Why a case was put before a unit.
     Basis,
+    /// Why another unit takes part.
+    JoinBasis,
     /// Why a unit gave a case back.
     ReturnReason,
     /// Why a case is taken back from a unit.
@@ -123,6 +125,18 @@ const WORDS: &[(List, &str, &str, &str)] = &[
         "level_above",
         "phản ánh về chính đơn vị trước: chuyển cấp trên",
         "the report is about the unit before: to the level above",
+    ),
+    (
+        List::JoinBasis,
+        "policy",
+        "theo chính sách điều phối",
+        "the policy says so",
+    ),
+    (
+        List::JoinBasis,
+        "lead_asked",
+        "đơn vị chủ trì đề nghị",
+        "the lead unit asked for it",
     ),
     (
         List::ReturnReason,
@@ -258,6 +272,12 @@ const WORDS: &[(List, &str, &str, &str)] = &[
         "the case was reopened",
     ),
     (List::Told, "progress", "tiến độ xử lý", "the progress"),
+    (
+        List::Told,
+        "question",
+        "đơn vị xử lý có câu hỏi",
+        "the unit has a question",
+    ),
     (
         List::Told,
         "partial_result",

@@ -1,5 +1,7 @@
 //! The pages as a browser without scripts sees them, on a real ledger, broker and database.
 
+#[path = "pages/asked.rs"]
+mod asked;
 #[path = "pages/house.rs"]
 mod house;
 

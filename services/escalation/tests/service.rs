@@ -231,6 +231,7 @@ async fn a_unit_that_stays_silent_misses_each_deadline_once_even_while_the_servi
                 unit: Code::lossy("so_xd"),
                 revision: 1,
                 outcome: Code::lossy("done"),
+                attachments: 0,
             },
         )
         .await;

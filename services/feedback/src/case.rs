@@ -7,7 +7,7 @@ use contracts::event::DecodeError;
 use contracts::events::classification::{Finding, ReportClassified, ReviewDecided};
 use contracts::events::feedback as ours;
 use contracts::events::report::ReportReceived;
-use contracts::events::routing::{CaseDispatched, CaseRouted};
+use contracts::events::routing::{CaseDispatched, CaseRouted, UnitJoined};
 use feedback_domain::{Event, Fact, Facts, Procedure, State};
 use kernel::{CaseId, Decider, Position, RequestId};
 
@@ -70,6 +70,9 @@ impl Case {
             if let Some(dispatched) = event.decode::<CaseDispatched>()? {
                 self.units
                     .insert(dispatched.revision, dispatched.unit.to_string());
+            }
+            if let Some(joined) = event.decode::<UnitJoined>()? {
+                self.units.insert(joined.revision, joined.unit.to_string());
             }
             if let Some(finding) = finding_of(event)? {
                 self.complete = finding.complete;

@@ -143,7 +143,7 @@ pub(crate) fn report_content(plain: &[u8]) -> Option<ReportContent> {
 
 /// One request: our stream, and a stream for each message to the citizen.
 fn append(ask: &Ask<'_>, case: &Case, request: RequestId, events: &[Event], reach: &Reach) -> Append {
-    let note = ask.words.as_ref().map(|text| json(&Note { text: text.clone() }));
+    let note = ask.words.as_ref().map(|text| json(&Note::of(text.clone())));
     let ours = events
         .iter()
         .map(|event| wire::new_event(*event, request, ask.actor.clone(), ask.at, note.as_deref()));

@@ -87,6 +87,14 @@ fn in_vietnamese(what: What, about: &About<'_>) -> (String, String) {
                 }),
             ]),
         ),
+        What::Question => (
+            format!("Câu hỏi về phản ánh {code}"),
+            sentence(&[
+                &format!("{} cần hỏi thêm về phản ánh {code}", capital(unit)),
+                &quoted(words),
+                " Xin Quý vị trả lời ở trang tra cứu theo mã này, hoặc gọi 1022 và nêu mã.",
+            ]),
+        ),
         What::PartialResult => (
             format!("Kết quả bước đầu của phản ánh {code}"),
             sentence(&[
@@ -170,6 +178,14 @@ fn in_english(what: What, about: &About<'_>) -> (String, String) {
                 &about.committed.map_or_else(String::new, |day| {
                     format!(" The result is promised for {}.", day.strftime("%-d %B %Y"))
                 }),
+            ]),
+        ),
+        What::Question => (
+            format!("A question about your report {code}"),
+            sentence(&[
+                &format!("{} has a question about your report {code}", capital(&unit)),
+                &quoted(words),
+                " Please answer on the tracking page of this code, or call 1022 and give it.",
             ]),
         ),
         What::PartialResult => (

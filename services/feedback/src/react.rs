@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use chassis::consumer::{Delivered, Failure, Reaction};
 use chassis::ledger::{Opened, Purpose};
 use contracts::events::report::ReportReceived;
-use contracts::events::routing::{CaseDispatched, CaseRouted, ProgressReported, ResultReported};
+use contracts::events::routing::{
+    CaseDispatched, CaseRouted, ProgressReported, QuestionAsked, ResultReported,
+};
 use contracts::sealed::Note;
 use feedback_domain::Act;
 use kernel::Actor;
@@ -42,6 +44,7 @@ impl Reaction for Follow {
             "report.report_received",
             "routing.case_routed",
             "routing.case_dispatched",
+            "routing.question_asked",
             "routing.progress_reported",
             "routing.result_reported",
         ]
@@ -90,6 +93,11 @@ impl Reaction for Follow {
             Act::TellResult {
                 revision: result.revision,
                 partial: outcome == PARTLY_DONE,
+            }
+        } else if let Some(asked) = event.decode::<QuestionAsked>()? {
+            words = note();
+            Act::PutQuestion {
+                revision: asked.revision,
             }
         } else if let Some(progress) = event.decode::<ProgressReported>()? {
             words = note();

@@ -2,24 +2,31 @@
 
 pub(crate) mod outlet;
 mod policy;
+mod watch;
 mod who;
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use chassis::callers::Callers;
 use chassis::consumer::Waiter;
 use chassis::telemetry::trace;
 use contracts::grpc::routing::routing_server::{Routing, RoutingServer};
 use contracts::grpc::routing::{
-    DispatchRequest, Done, ListCasesReply, ListCasesRequest, ListDeliveriesReply, ListDeliveriesRequest,
-    ListOutletsReply, ListOutletsRequest, ListPoliciesReply, ListPoliciesRequest, ListUnitsReply,
-    ListUnitsRequest, OpenReply, OutletRequest, PolicyVersion, ProgressRequest, PublishPolicyRequest,
-    ReadPolicyReply, ReadPolicyRequest, ReplayDeliveriesRequest, ResultRequest, ReturnRequest,
-    SetOutletReply, SetOutletRequest, Unit, UnitCase, UnitRequest,
+    AnswerQuestionRequest, AskRequest, DispatchRequest, Done, JoinRequest, ListCasesReply, ListCasesRequest,
+    ListDeliveriesReply, ListDeliveriesRequest, ListOutletsReply, ListOutletsRequest, ListPoliciesReply,
+    ListPoliciesRequest, ListUnitsReply, ListUnitsRequest, Notice, OpenReply, OutletRequest, PolicyVersion,
+    ProgressRequest, PublishPolicyRequest, Question, ReadPolicyReply, ReadPolicyRequest,
+    ReplayDeliveriesRequest, ResultRequest, ReturnRequest, SetOutletReply, SetOutletRequest, Unit, UnitCase,
+    UnitRequest, WatchRequest,
 };
 use contracts::wire::DeskRequest;
+use futures::stream::BoxStream;
 use kernel::{CaseId, Position, RequestId};
 use routing_domain::{Command, UnitCode, city_date};
+use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 use tracing::Span;
@@ -42,6 +49,7 @@ struct Api {
     cases: Waiter,
     outlets: outlet::Outlets,
     callers: Callers,
+    shutdown: CancellationToken,
 }
 
 /// The service, to be served.
@@ -52,6 +60,7 @@ pub(crate) fn service(
     cases: Waiter,
     outlets: outlet::Outlets,
     callers: Callers,
+    shutdown: CancellationToken,
 ) -> RoutingServer<impl Routing> {
     RoutingServer::new(Api {
         desk,
@@ -60,6 +69,7 @@ pub(crate) fn service(
         cases,
         outlets,
         callers,
+        shutdown,
     })
 }
 
@@ -73,6 +83,24 @@ fn done(done: handle::Done) -> Response<Done> {
         position: done.position.0,
         already: done.already,
     })
+}
+
+fn request_id(id: &str) -> Result<(), Status> {
+    if (1..=128).contains(&id.chars().count()) {
+        return Ok(());
+    }
+    Err(Status::invalid_argument(
+        "request_id must have 1 to 128 characters: your own id of this request",
+    ))
+}
+
+fn question(asked: contracts::wire::Question) -> Question {
+    Question {
+        question: asked.question,
+        text: asked.text,
+        answered: asked.answer.is_some(),
+        answer: asked.answer.unwrap_or_default(),
+    }
 }
 
 fn case_id(bytes: &[u8]) -> Result<CaseId, Status> {
@@ -95,6 +123,8 @@ impl Api {
             text: None,
             better_unit: None,
             committed_date: None,
+            unit: None,
+            attachments: Vec::new(),
         };
         Ok(Call {
             unit,
@@ -120,6 +150,11 @@ impl Api {
     }
 }
 
+/// As they are sent over NATS.
+fn files(attachments: &[Bytes]) -> Vec<String> {
+    attachments.iter().map(|file| STANDARD.encode(file)).collect()
+}
+
 fn given(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
@@ -130,11 +165,7 @@ impl Routing for Api {
         let (metadata, _, order) = request.into_parts();
         let caller = self.callers.authenticate(&metadata)?;
         let actor = who::orders(&caller, &order.actor)?;
-        if !(1..=128).contains(&order.request_id.chars().count()) {
-            return Err(Status::invalid_argument(
-                "request_id must have 1 to 128 characters: your own id of this order",
-            ));
-        }
+        request_id(&order.request_id)?;
         let unit =
             UnitCode::parse(&order.unit).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let case = case_id(&order.case_id)?;
@@ -143,7 +174,7 @@ impl Routing for Api {
             sent: format!("{case} {unit} {actor}").into_bytes(),
             actor,
             case,
-            words: None,
+            note: None,
         };
         let ordering = self.handler.command(&asked, |on| {
             Ok(Command::DispatchOnOrder {
@@ -188,6 +219,8 @@ impl Routing for Api {
             latitude: place.latitude,
             longitude: place.longitude,
             position: content.position.0,
+            task: content.task.unwrap_or_default(),
+            questions: content.questions.into_iter().map(question).collect(),
             ..OpenReply::default()
         };
         if let Some(finding) = content.finding {
@@ -215,11 +248,47 @@ impl Routing for Api {
         self.act(&metadata, call).await
     }
 
+    async fn ask(&self, request: Request<AskRequest>) -> Result<Response<Done>, Status> {
+        let (metadata, _, asks) = request.into_parts();
+        let mut call = self.call(&metadata, asks.on, Verb::Ask)?;
+        call.request.text = given(asks.question);
+        self.act(&metadata, call).await
+    }
+
+    async fn join(&self, request: Request<JoinRequest>) -> Result<Response<Done>, Status> {
+        let (metadata, _, join) = request.into_parts();
+        let mut call = self.call(&metadata, join.on, Verb::Join)?;
+        call.request.unit = given(join.unit);
+        call.request.text = given(join.task);
+        self.act(&metadata, call).await
+    }
+
+    async fn answer_question(
+        &self,
+        request: Request<AnswerQuestionRequest>,
+    ) -> Result<Response<Done>, Status> {
+        let (metadata, _, answer) = request.into_parts();
+        let caller = self.callers.authenticate(&metadata)?;
+        let actor = who::answers_questions(&caller, &answer.actor)?;
+        request_id(&answer.request_id)?;
+        let case = case_id(&answer.case_id)?;
+        let request = RequestId::client(
+            &format!("routing/{}/answer_question", caller.name),
+            &answer.request_id,
+        );
+        let sent = prost::Message::encode_to_vec(&answer);
+        let answering = self
+            .desk
+            .answer(request, sent, actor, case, (answer.question, answer.text));
+        Ok(done(trace::serving(&metadata, span(), answering).await?))
+    }
+
     async fn report_progress(&self, request: Request<ProgressRequest>) -> Result<Response<Done>, Status> {
         let (metadata, _, progress) = request.into_parts();
         let mut call = self.call(&metadata, progress.on, Verb::Progress)?;
         call.request.text = given(progress.text);
         call.request.committed_date = given(progress.committed_date);
+        call.request.attachments = files(&progress.attachments);
         self.act(&metadata, call).await
     }
 
@@ -228,7 +297,29 @@ impl Routing for Api {
         let mut call = self.call(&metadata, result.on, Verb::Result)?;
         call.request.code = given(result.outcome);
         call.request.text = given(result.text);
+        call.request.attachments = files(&result.attachments);
         self.act(&metadata, call).await
+    }
+
+    type WatchStream = BoxStream<'static, Result<Notice, Status>>;
+
+    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let (metadata, _, asked) = request.into_parts();
+        let caller = self.callers.authenticate(&metadata)?;
+        let unit = who::watches(&caller, &asked.unit)?;
+        let by = watch::Watching {
+            handler: Arc::clone(&self.handler),
+            store: self.store.clone(),
+            cases: self.cases.clone(),
+            callers: self.callers.clone(),
+            shutdown: self.shutdown.clone(),
+        };
+        Ok(Response::new(watch::watch(
+            by,
+            metadata,
+            unit,
+            Position(asked.after),
+        )))
     }
 
     async fn list_units(

@@ -5,7 +5,6 @@ use contracts::Recorded;
 use contracts::event::DecodeError;
 use contracts::events::classification::{Finding, ReportClassified, ReviewDecided};
 use contracts::events::report::{EmergencySuspected, ReportReceived};
-use contracts::events::routing::CaseDispatched;
 use kernel::{CaseId, Decider, Position, RequestId, StreamId};
 use routing_domain::{Case, Facts, Routing};
 
@@ -74,14 +73,9 @@ impl CaseFile {
         }
     }
 
-    /// The last dispatch and the event that says so.
-    pub(crate) fn dispatch(&self) -> Result<Option<(&Recorded, CaseDispatched)>, DecodeError> {
-        for event in self.events.iter().rev() {
-            if let Some(dispatched) = event.decode::<CaseDispatched>()? {
-                return Ok(Some((event, dispatched)));
-            }
-        }
-        Ok(None)
+    /// All events, by position.
+    pub(crate) fn events(&self) -> &[Recorded] {
+        &self.events
     }
 
     /// The event at a position.

@@ -1,24 +1,32 @@
 //! A unit's desk: the same verbs for its own system over NATS, and for its officers over gRPC.
 
+mod files;
 pub(crate) mod listen;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use chassis::ledger::{LedgerClient, Opened, Purpose};
 use contracts::events::classification::Finding;
-use contracts::sealed::ReportContent;
-use contracts::wire::DeskRequest;
+use contracts::events::routing::{QuestionAnswered, QuestionAsked, UnitJoined};
+use contracts::sealed::{Note, ReportContent};
+use contracts::wire::{DeskRequest, Question};
 use jiff::civil::Date;
-use kernel::{Actor, Position, RequestId};
+use kernel::{Actor, CaseId, Position, RequestId};
 use routing_domain::{Command, Notice, Rejection, UnitCode};
 
+use crate::case_file::CaseFile;
 use crate::error::Refusal;
 use crate::handle::{Asked, Desktop, Done, Handler};
 
 /// Most characters of what a unit types: as much as a citizen may.
 const MOST_WORDS: usize = 65_536;
+/// Most characters of a question: it goes into a text message.
+const MOST_ASKED: usize = 1_000;
+/// Most characters of a citizen's answer.
+const MOST_ANSWERED: usize = 5_000;
 
 /// In which role content is read here: a unit's officers read as their unit.
 const READER_ROLE: &str = "unit";
@@ -32,6 +40,10 @@ pub(crate) enum Verb {
     Accept,
     /// Give it back.
     Return,
+    /// Ask the citizen.
+    Ask,
+    /// Have another unit take part.
+    Join,
     /// Say that work goes on.
     Progress,
     /// Say what came of it.
@@ -39,10 +51,12 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 7] = [
         Self::Open,
         Self::Accept,
         Self::Return,
+        Self::Ask,
+        Self::Join,
         Self::Progress,
         Self::Result,
     ];
@@ -53,6 +67,8 @@ impl Verb {
             Self::Open => "open",
             Self::Accept => "accept",
             Self::Return => "return",
+            Self::Ask => "ask",
+            Self::Join => "join",
             Self::Progress => "progress",
             Self::Result => "result",
         }
@@ -67,7 +83,7 @@ impl FromStr for Verb {
             .find(|verb| verb.token() == text)
             .ok_or_else(|| {
                 Refusal::Malformed(
-                    "the verb is none of open, accept, return, progress, result: correct the subject"
+                    "the verb is none of open, accept, return, ask, join, progress, result: correct the subject"
                         .to_owned(),
                 )
             })
@@ -94,6 +110,10 @@ pub(crate) struct Content {
     pub(crate) report: ReportContent,
     /// What it was found to be.
     pub(crate) finding: Option<Finding>,
+    /// What the lead unit asks of this one, which takes part.
+    pub(crate) task: Option<String>,
+    /// What the citizen was asked, and answered.
+    pub(crate) questions: Vec<Question>,
     /// The ledger's head after the opening was committed.
     pub(crate) position: Position,
 }
@@ -115,9 +135,11 @@ impl Desk {
         case.is_before(&call.notice())?;
         self.handler.may_read(&case, &call.unit).await?;
         let report = file.report().ok_or(Refusal::UnknownCase)?.position;
+        let said = Said::of(&file, &call.unit)?;
+        let positions: Vec<Position> = std::iter::once(report).chain(said.positions()).collect();
         let mut opening = self
             .ledger
-            .open_on_record(Purpose::Handle, &[report], call.actor.clone(), READER_ROLE)
+            .open_on_record(Purpose::Handle, &positions, call.actor.clone(), READER_ROLE)
             .await?;
         let plain = match opening.contents.remove(&report) {
             Some(Opened::Plain(plain)) => plain,
@@ -142,9 +164,12 @@ impl Desk {
                 "the content was opened and that is not on record"
             ))
         })?;
+        let (task, questions) = said.in_words(&opening.contents);
         Ok(Content {
             report,
             finding: file.finding()?,
+            task,
+            questions,
             position,
         })
     }
@@ -160,9 +185,83 @@ impl Desk {
             sent: call.sent()?,
             actor: call.actor.clone(),
             case: call.request.case,
-            words: call.words(),
+            note: call.note()?,
         };
         self.handler.command(&asked, |on| call.command(on)).await
+    }
+
+    /// The citizen's answer to a question; `request` is derived from who hands it in and their own id of it.
+    pub(crate) async fn answer(
+        &self,
+        request: RequestId,
+        sent: Vec<u8>,
+        actor: Actor,
+        case: CaseId,
+        (question, text): (u32, String),
+    ) -> Result<Done, Refusal> {
+        if text.chars().count() > MOST_ANSWERED {
+            return Err(Refusal::Malformed(
+                "the answer has more than 5,000 characters: shorten it".to_owned(),
+            ));
+        }
+        let in_words = !text.trim().is_empty();
+        let asked = Asked {
+            request,
+            sent,
+            actor,
+            case,
+            note: in_words.then(|| Note::of(text)),
+        };
+        self.handler
+            .command(&asked, |_| Ok(Command::Answer { question, in_words }))
+            .await
+    }
+}
+
+/// Where the words are that bear on what a unit does: questions, answers, what is asked of it.
+struct Said {
+    task: Option<Position>,
+    questions: Vec<(u32, Position, Option<Position>)>,
+}
+
+impl Said {
+    fn of(file: &CaseFile, unit: &UnitCode) -> Result<Self, Refusal> {
+        let (mut task, mut questions) = (None, Vec::new());
+        for event in file.events() {
+            if let Some(joined) = event.decode::<UnitJoined>()? {
+                if joined.unit.as_str() == unit.as_str() {
+                    task = event.has_sealed.then_some(event.position);
+                }
+            } else if let Some(asked) = event.decode::<QuestionAsked>()? {
+                questions.push((asked.question, event.position, None));
+            } else if let Some(answered) = event.decode::<QuestionAnswered>()?
+                && let Some(asked) = questions.iter_mut().find(|(n, ..)| *n == answered.question)
+            {
+                asked.2 = Some(event.position);
+            }
+        }
+        Ok(Self { task, questions })
+    }
+
+    fn positions(&self) -> impl Iterator<Item = Position> {
+        let questions = self.questions.iter();
+        let questions = questions.flat_map(|(_, asked, answered)| std::iter::once(*asked).chain(*answered));
+        self.task.into_iter().chain(questions)
+    }
+
+    fn in_words(&self, opened: &HashMap<Position, Opened>) -> (Option<String>, Vec<Question>) {
+        let words = |position: Position| match opened.get(&position) {
+            Some(Opened::Plain(plain)) => serde_json::from_slice::<Note>(plain).ok().map(|note| note.text),
+            _ => None,
+        };
+        let questions = self.questions.iter().filter_map(|(question, asked, answered)| {
+            Some(Question {
+                question: *question,
+                text: words(*asked)?,
+                answer: answered.and_then(words),
+            })
+        });
+        (self.task.and_then(words), questions.collect())
     }
 }
 
@@ -178,6 +277,23 @@ impl Call {
         self.request.text.clone().filter(|text| !text.trim().is_empty())
     }
 
+    /// What is sealed with the event.
+    fn note(&self) -> Result<Option<Note>, Refusal> {
+        let attachments = files::read(&self.request.attachments)?;
+        if !attachments.is_empty() && !matches!(self.verb, Verb::Progress | Verb::Result) {
+            return Err(Refusal::Malformed(
+                "attachments go with progress and result only: send none".to_owned(),
+            ));
+        }
+        Ok(match self.words() {
+            None if attachments.is_empty() => None,
+            words => Some(Note {
+                text: words.unwrap_or_default(),
+                attachments,
+            }),
+        })
+    }
+
     fn check(&self) -> Result<(), Refusal> {
         let malformed = |what: &str| Err(Refusal::Malformed(what.to_owned()));
         if !(1..=128).contains(&self.request.request_id.chars().count()) {
@@ -190,6 +306,9 @@ impl Call {
             .is_some_and(|text| text.chars().count() > MOST_WORDS)
         {
             return malformed("text has more than 65,536 characters: shorten it");
+        }
+        if self.verb == Verb::Ask && self.words().is_some_and(|text| text.chars().count() > MOST_ASKED) {
+            return malformed("the question has more than 1,000 characters: shorten it");
         }
         Ok(())
     }
@@ -221,6 +340,19 @@ impl Call {
                     reason: self.code("reason")?,
                     in_words,
                     better,
+                }
+            }
+            Verb::Ask => Command::Ask { on: notice, in_words },
+            Verb::Join => {
+                let given = self.request.unit.as_deref().unwrap_or_default();
+                let unit = UnitCode::parse(given).map_err(|error| {
+                    Refusal::Malformed(format!("unit must be who is to take part: {error}"))
+                })?;
+                Command::Join {
+                    standing: on.standing(&unit),
+                    on: notice,
+                    unit,
+                    in_words,
                 }
             }
             Verb::Progress => Command::ReportProgress {

@@ -83,7 +83,8 @@ impl From<Refusal> for Status {
                 | Rejection::AboutTheUnit { .. }
                 | Rejection::BetterUnitIsYours
                 | Rejection::ReasonRequired
-                | Rejection::AnswerRequired,
+                | Rejection::AnswerRequired
+                | Rejection::UnknownQuestion,
             )
             | Refusal::Malformed(_) => Self::invalid_argument(text),
             Refusal::Rejected(_) | Refusal::Erased => Self::failed_precondition(text),

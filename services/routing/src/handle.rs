@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chassis::consumer::Failure;
 use chassis::ledger::{Append, LedgerClient, LedgerError, StreamWrite};
 use contracts::Recorded;
+use contracts::sealed::Note;
 use kernel::{Actor, CaseId, Clock, Decider, Position, RequestId};
 use routing_domain::{Case, Command, Event, Policy, Rejection, Routing, Standing, UnitCode, city_date};
 
@@ -33,8 +34,8 @@ pub(crate) struct Asked {
     pub(crate) actor: Actor,
     /// The case.
     pub(crate) case: CaseId,
-    /// What they typed.
-    pub(crate) words: Option<String>,
+    /// What they typed, and sent along.
+    pub(crate) note: Option<Note>,
 }
 
 /// It is on record.
@@ -142,7 +143,7 @@ impl Handler {
                 actor: &Actor::service("routing"),
                 at: cause.recorded_at,
                 policy: &version,
-                words: None,
+                note: None,
             };
             let Some(write) = write(&file, &events, &by) else {
                 return Ok(());
@@ -183,7 +184,7 @@ impl Handler {
                 actor: &asked.actor,
                 at,
                 policy: &version,
-                words: asked.words.as_deref(),
+                note: asked.note.as_ref(),
             };
             let Some(write) = write(&file, &events, &by) else {
                 let position = file.last_own().map_or(Position(0), |e| e.position);
@@ -236,6 +237,11 @@ impl Handler {
             .into());
         }
         Ok(())
+    }
+
+    /// The record.
+    pub(crate) fn ledger(&self) -> &LedgerClient {
+        &self.ledger
     }
 
     /// The versions of the policy.

@@ -92,6 +92,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         wake,
     );
     host.task("deliverer", deliverer.run(table, host.shutdown.clone()));
-    let api = api::service(desk, handler, store, cases, outlets, host.callers.clone());
+    let (callers, shutdown) = (host.callers.clone(), host.shutdown.clone());
+    let api = api::service(desk, handler, store, cases, outlets, callers, shutdown);
     host.serve(Routes::new(api), axum::Router::new()).await
 }

@@ -1,4 +1,4 @@
-//! Puts each dispatch and each recall on CASES: facts and a reference for the unit's own system, never content.
+//! Puts what a unit is told on CASES: facts and a reference for its own system, never content.
 
 pub(crate) mod restore;
 
@@ -7,7 +7,8 @@ use bytes::Bytes;
 use chassis::consumer::{Delivered, Failure, Reaction};
 use chassis::ledger::LedgerClient;
 use chassis::nats::{Headers, Nats, NatsError};
-use contracts::events::routing::{CaseDispatched, CaseRecalled};
+use contracts::event::DecodeError;
+use contracts::events::routing::{CaseDispatched, CaseRecalled, QuestionAnswered, UnitJoined};
 use contracts::subjects;
 use contracts::wire::CaseNotice;
 use contracts::{Code, Recorded};
@@ -19,46 +20,58 @@ use crate::names;
 
 const CONSUMER: &str = "routing-notices";
 
-/// What a unit is told: that a case is before it, or no longer.
-pub(super) struct Told {
-    unit: Code,
-    office: Office,
-    revision: u32,
-    recalled: Option<Code>,
-}
+/// Role of a unit that takes part; a lead unit is told none.
+const COORDINATING: &str = "coordinating";
 
-impl From<CaseDispatched> for Told {
-    fn from(dispatched: CaseDispatched) -> Self {
-        Self {
-            unit: dispatched.unit,
-            office: dispatched.office,
-            revision: dispatched.revision,
-            recalled: None,
-        }
-    }
-}
-
-impl From<CaseRecalled> for Told {
-    fn from(recalled: CaseRecalled) -> Self {
-        Self {
-            unit: recalled.unit,
-            office: recalled.office,
-            revision: recalled.revision,
-            recalled: Some(recalled.reason),
-        }
-    }
+/// What a unit is told: that a case is before it, or no longer, that it takes part, that the citizen answered.
+pub(crate) struct Told {
+    pub(crate) unit: Code,
+    pub(crate) office: Office,
+    pub(crate) revision: u32,
+    pub(crate) recalled: Option<Code>,
+    pub(crate) role: Option<Code>,
+    pub(crate) answered: Option<u32>,
+    /// The dispatch (or part) of the unit that it is about: that revision, or its own.
+    pub(crate) about: u32,
 }
 
 impl Told {
-    /// What an event tells a unit, if it tells one.
-    fn read(event: &Recorded) -> Result<Option<Self>, Failure> {
-        Ok(match event.decode::<CaseDispatched>()? {
-            Some(dispatched) => Some(dispatched.into()),
-            None => event.decode::<CaseRecalled>()?.map(Self::from),
-        })
+    /// What an event tells a unit; `None` for all others.
+    pub(crate) fn read(event: &Recorded) -> Result<Option<Self>, DecodeError> {
+        let told = |unit, office, revision| Self {
+            unit,
+            office,
+            revision,
+            recalled: None,
+            role: None,
+            answered: None,
+            about: revision,
+        };
+        if let Some(p) = event.decode::<CaseDispatched>()? {
+            return Ok(Some(told(p.unit, p.office, p.revision)));
+        }
+        if let Some(p) = event.decode::<CaseRecalled>()? {
+            return Ok(Some(Self {
+                recalled: Some(p.reason),
+                about: p.dispatch,
+                ..told(p.unit, p.office, p.revision)
+            }));
+        }
+        if let Some(p) = event.decode::<UnitJoined>()? {
+            return Ok(Some(Self {
+                role: Some(Code::lossy(COORDINATING)),
+                ..told(p.unit, p.office, p.revision)
+            }));
+        }
+        let answered = event.decode::<QuestionAnswered>()?;
+        Ok(answered.map(|p| Self {
+            answered: Some(p.question),
+            about: p.dispatch,
+            ..told(p.unit, p.office, p.revision)
+        }))
     }
 
-    /// With what the case was found to be.
+    /// The notice of it, with what the case was last found to be.
     fn notice(self, file: &CaseFile, event: &Recorded) -> Result<CaseNotice, Failure> {
         let Some(finding) = file.finding()? else {
             return Err(Failure::poison(
@@ -81,6 +94,8 @@ impl Told {
             position: event.position.0,
             dispatched_at: event.recorded_at,
             recalled: self.recalled,
+            role: self.role,
+            answered: self.answered,
         })
     }
 }
@@ -150,7 +165,12 @@ impl Reaction for Notices {
     }
 
     fn wants(&self) -> &[&'static str] {
-        &["routing.case_dispatched", "routing.case_recalled"]
+        &[
+            "routing.case_dispatched",
+            "routing.case_recalled",
+            "routing.unit_joined",
+            "routing.question_answered",
+        ]
     }
 
     async fn react(&self, delivered: &Delivered) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use contracts::events::routing as wire;
 use contracts::sealed::Note;
 use contracts::{Code, Recorded};
 use kernel::{Actor, Instant};
-use routing_domain::{Event, Heard, Inputs, Notice, Routed, UnitCode};
+use routing_domain::{Event, Heard, Inputs, JoinBasis, Notice, Routed, UnitCode};
 
 /// A fact on record that the rules cannot read.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,7 @@ pub(crate) fn heard(recorded: &Recorded) -> Result<Option<Event>, Unreadable> {
             destination: p.destination,
             clause: p.clause.as_str().to_owned(),
             inputs: Inputs::read(p.inputs.iter().map(Code::as_str)).ok_or_else(unknown)?,
+            join: p.join,
         })));
     }
     if let Some(p) = recorded.decode::<wire::CaseDispatched>()? {
@@ -66,6 +67,28 @@ pub(crate) fn heard(recorded: &Recorded) -> Result<Option<Event>, Unreadable> {
             office: p.office,
             revision: p.revision,
             reason: p.reason.as_str().parse().map_err(|_| unknown())?,
+        }));
+    }
+    if let Some(p) = recorded.decode::<wire::UnitJoined>()? {
+        return Ok(Some(Event::UnitJoined {
+            on: on(&p.unit, p.revision)?,
+            office: p.office,
+            dispatch: p.dispatch,
+            basis: p.basis.as_str().parse().map_err(|_| unknown())?,
+        }));
+    }
+    if let Some(p) = recorded.decode::<wire::QuestionAsked>()? {
+        return Ok(Some(Event::QuestionAsked {
+            on: on(&p.unit, p.revision)?,
+            question: p.question,
+        }));
+    }
+    if let Some(p) = recorded.decode::<wire::QuestionAnswered>()? {
+        return Ok(Some(Event::QuestionAnswered {
+            on: on(&p.unit, p.dispatch)?,
+            office: p.office,
+            revision: p.revision,
+            question: p.question,
         }));
     }
     if let Some(p) = recorded.decode::<wire::ProgressReported>()? {
@@ -107,8 +130,8 @@ pub(crate) struct Stating<'a> {
     pub(crate) at: Instant,
     /// Version of the policy.
     pub(crate) policy: &'a Code,
-    /// What the unit typed, for the event it belongs to.
-    pub(crate) words: Option<&'a str>,
+    /// What was typed and sent along, for the event it belongs to.
+    pub(crate) note: Option<&'a Note>,
 }
 
 /// The event to be appended; `None` for what is only heard.
@@ -116,11 +139,13 @@ pub(crate) fn stated(event: &Event, by: &Stating<'_>) -> Option<NewEvent> {
     let code = |unit: &UnitCode| Code::lossy(unit.as_str());
     // What follows from a unit's answer (the next dispatch, the way to the office) is routing's own decision.
     let own = Actor::service("routing");
-    let noted = |event: NewEvent| match by.words {
-        Some(text) => event.sealed_json(&Note {
-            text: text.to_owned(),
-        }),
+    let noted = |event: NewEvent| match by.note {
+        Some(note) => event.sealed_json(note),
         None => event,
+    };
+    let attachments = || {
+        by.note
+            .map_or(0, |note| u8::try_from(note.attachments.len()).unwrap_or(u8::MAX))
     };
     match event {
         Event::CaseRouted(routed) => Some(NewEvent::of(
@@ -136,6 +161,7 @@ pub(crate) fn stated(event: &Event, by: &Stating<'_>) -> Option<NewEvent> {
                     .iter()
                     .map(|input| Code::lossy(input))
                     .collect(),
+                join: routed.join,
             },
             own,
             by.at,
@@ -194,11 +220,53 @@ pub(crate) fn stated(event: &Event, by: &Stating<'_>) -> Option<NewEvent> {
             };
             Some(NewEvent::of(&payload, own, by.at))
         }
+        Event::UnitJoined {
+            on,
+            office,
+            dispatch,
+            basis,
+        } => {
+            let payload = wire::UnitJoined {
+                unit: code(&on.unit),
+                office: *office,
+                revision: on.revision,
+                dispatch: *dispatch,
+                basis: Code::lossy(basis.code()),
+            };
+            Some(match basis {
+                JoinBasis::Policy => NewEvent::of(&payload, own, by.at),
+                JoinBasis::LeadAsked => noted(NewEvent::of(&payload, by.actor.clone(), by.at)),
+            })
+        }
+        Event::QuestionAsked { on, question } => {
+            let payload = wire::QuestionAsked {
+                unit: code(&on.unit),
+                revision: on.revision,
+                question: *question,
+            };
+            Some(noted(NewEvent::of(&payload, by.actor.clone(), by.at)))
+        }
+        Event::QuestionAnswered {
+            on,
+            office,
+            revision,
+            question,
+        } => {
+            let payload = wire::QuestionAnswered {
+                unit: code(&on.unit),
+                office: *office,
+                dispatch: on.revision,
+                revision: *revision,
+                question: *question,
+            };
+            Some(noted(NewEvent::of(&payload, by.actor.clone(), by.at)))
+        }
         Event::ProgressReported { on, committed } => {
             let payload = wire::ProgressReported {
                 unit: code(&on.unit),
                 revision: on.revision,
                 committed_date: committed.map(|date| Code::lossy(&date.to_string())),
+                attachments: attachments(),
             };
             Some(noted(NewEvent::of(&payload, by.actor.clone(), by.at)))
         }
@@ -207,6 +275,7 @@ pub(crate) fn stated(event: &Event, by: &Stating<'_>) -> Option<NewEvent> {
                 unit: code(&on.unit),
                 revision: on.revision,
                 outcome: Code::lossy(outcome.code()),
+                attachments: attachments(),
             };
             Some(noted(NewEvent::of(&payload, by.actor.clone(), by.at)))
         }

@@ -6,10 +6,11 @@ use contracts::Recorded;
 use contracts::events::classification::{ReportClassified, ReviewDecided};
 use contracts::events::feedback::{CaseClosed, CaseReopened};
 use contracts::events::report::ReportReceived;
-use contracts::events::routing::{CaseAccepted, CaseDispatched, CaseRecalled, CaseReturned, ResultReported};
+use contracts::events::routing::{CaseAccepted, CaseDispatched, CaseReturned, ResultReported};
 use kernel::{CaseId, Reached};
 use routing_domain::Outcome;
 
+use crate::notices::Told;
 use crate::store::{Change, Store};
 
 /// Name of the projection and of its checkpoint.
@@ -41,6 +42,8 @@ impl Projection for Cases {
             "routing.case_accepted",
             "routing.case_returned",
             "routing.case_recalled",
+            "routing.unit_joined",
+            "routing.question_answered",
             "routing.result_reported",
             "feedback.case_closed",
             "feedback.case_reopened",
@@ -54,7 +57,8 @@ impl Projection for Cases {
     async fn apply(&self, batch: &[Recorded]) -> Result<(), ProjectionError> {
         let changes: Vec<(CaseId, Change)> = batch
             .iter()
-            .filter_map(|event| Some((event.case?, change(event)?)))
+            .filter_map(|event| Some((event.case?, event)))
+            .flat_map(|(case, event)| changes(event).into_iter().map(move |change| (case, change)))
             .collect();
         let Some((first, last)) = batch.first().zip(batch.last()) else {
             return Ok(());
@@ -68,12 +72,30 @@ impl Projection for Cases {
     }
 }
 
-/// What an event changes in the list; nothing if it cannot be read, which is logged.
-fn change(event: &Recorded) -> Option<Change> {
-    read(event).unwrap_or_else(|error| {
+/// What an event changes in the lists; nothing if it cannot be read, which is logged.
+fn changes(event: &Recorded) -> Vec<Change> {
+    let changes = read(event).and_then(|change| Ok(change.into_iter().chain(told(event)?).collect()));
+    changes.unwrap_or_else(|error: contracts::event::DecodeError| {
         tracing::error!(position = %event.position, error = %chassis::telemetry::chain(&error), "the list of cases passes over an event it cannot read");
-        None
+        Vec::new()
     })
+}
+
+/// What it tells a unit.
+fn told(event: &Recorded) -> Result<Option<Change>, contracts::event::DecodeError> {
+    if event.data.is_empty() {
+        return Ok(None); // erased
+    }
+    Ok(Told::read(event)?.map(|told| Change::Told {
+        unit: told.unit.as_str().to_owned(),
+        office: told.office.code(),
+        revision: told.revision,
+        about: told.about,
+        joins: told.role.is_some(),
+        recalls: told.recalled.is_some(),
+        at: event.recorded_at,
+        position: event.position,
+    }))
 }
 
 fn read(event: &Recorded) -> Result<Option<Change>, contracts::event::DecodeError> {
@@ -114,8 +136,6 @@ fn read(event: &Recorded) -> Result<Option<Change>, contracts::event::DecodeErro
         Some(Change::State("accepted"))
     } else if event.is::<CaseReturned>() {
         Some(Change::State("returned"))
-    } else if event.is::<CaseRecalled>() {
-        Some(Change::State("recalled"))
     } else if event.is::<CaseClosed>() {
         Some(Change::Closed(true))
     } else if event.is::<CaseReopened>() {

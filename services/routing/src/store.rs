@@ -17,6 +17,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0002_outlets.sql"),
         postgres: include_str!("../migrations/postgres/0002_outlets.sql"),
     },
+    Migration {
+        version: 3,
+        sqlite: include_str!("../migrations/sqlite/0003_notices.sql"),
+        postgres: include_str!("../migrations/postgres/0003_notices.sql"),
+    },
 ];
 
 /// What an event changes in a case's row.
@@ -49,6 +54,25 @@ pub(crate) enum Change {
         /// Of the event.
         position: Position,
     },
+    /// A unit was told something.
+    Told {
+        /// Which.
+        unit: String,
+        /// On whose behalf.
+        office: &'static str,
+        /// Dense per case.
+        revision: u32,
+        /// The revision of the dispatch or part that it is about.
+        about: u32,
+        /// Whether the unit takes part from now on.
+        joins: bool,
+        /// Whether what it is about is over.
+        recalls: bool,
+        /// When.
+        at: Instant,
+        /// Of the event.
+        position: Position,
+    },
     /// The unit said something.
     State(&'static str),
     /// Closed, or open again.
@@ -62,7 +86,7 @@ pub(crate) struct Row {
     pub(crate) code: String,
     pub(crate) unit: String,
     pub(crate) revision: u32,
-    /// `dispatched`, `accepted`, `answered` or `closed`.
+    /// `dispatched`, `accepted`, `answered` or `closed`; `coordinating` for a unit that takes part while the lead unit works.
     pub(crate) state: String,
     pub(crate) office: String,
     pub(crate) topic: String,
@@ -123,6 +147,7 @@ impl Store {
     pub(crate) async fn reset(&self) -> Result<(), DatabaseError> {
         let mut tx = self.database.begin().await?;
         sqlx::query("DELETE FROM cases").execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM notices").execute(&mut *tx).await?;
         readmodel::forget(&mut tx, NAME).await?;
         Ok(tx.commit().await?)
     }
@@ -131,9 +156,13 @@ impl Store {
     pub(crate) async fn list(&self, unit: Option<&str>, limit: u32) -> Result<Vec<Row>, DatabaseError> {
         let rows = sqlx::query(
             "SELECT case_id, code, unit, revision, CASE WHEN closed = 1 THEN 'closed' ELSE state END AS state, office, topic, urgency,
-                    level, dispatched_at
+                    level, dispatched_at, dispatched_position
              FROM cases
              WHERE revision > 0 AND state NOT IN ('returned', 'recalled') AND ($1 = '' OR unit = $1)
+             UNION ALL
+             SELECT n.case_id, c.code, n.unit, n.revision, 'coordinating', n.office, c.topic, c.urgency, c.level, n.told_at, n.position
+             FROM notices n JOIN cases c ON c.case_id = n.case_id
+             WHERE n.joins = 1 AND n.finished = 0 AND c.closed = 0 AND c.state IN ('dispatched', 'accepted') AND ($1 = '' OR n.unit = $1)
              ORDER BY dispatched_position DESC LIMIT $2",
         )
         .bind(unit.unwrap_or_default().to_owned())
@@ -143,11 +172,38 @@ impl Store {
         rows.into_iter().map(|row| Ok(row_of(&row)?)).collect()
     }
 
-    /// Every dispatch that is before its unit and not answered, the newest first. A crime report is closed for us and before the
+    /// What each unit was told after a position, in order.
+    pub(crate) async fn told(
+        &self,
+        unit: &str,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<(Position, CaseId)>, DatabaseError> {
+        let rows = sqlx::query(
+            "SELECT position, case_id FROM notices WHERE unit = $1 AND position > $2 ORDER BY position LIMIT $3",
+        )
+        .bind(unit.to_owned())
+        .bind(number(after))
+        .bind(i64::from(limit))
+        .fetch_all(self.database.pool())
+        .await?;
+        let told = |row: &sqlx::any::AnyRow| {
+            let position = u64::try_from(row.try_get::<i64, _>("position")?).unwrap_or_default();
+            Ok::<_, sqlx::Error>((Position(position), case_of(row)?))
+        };
+        rows.iter().map(|row| Ok(told(row)?)).collect()
+    }
+
+    /// Every dispatch that is before its unit and not answered, and every part in one, the newest first. A crime report is closed for us and before the
     /// police all the same.
     pub(crate) async fn waiting(&self) -> Result<Vec<Waiting>, DatabaseError> {
         let rows = sqlx::query(
-            "SELECT case_id, office, unit, revision FROM cases WHERE state IN ('dispatched', 'accepted') ORDER BY dispatched_position DESC",
+            "SELECT case_id, office, unit, revision, dispatched_position FROM cases WHERE state IN ('dispatched', 'accepted')
+             UNION ALL
+             SELECT n.case_id, n.office, n.unit, n.revision, n.position
+             FROM notices n JOIN cases c ON c.case_id = n.case_id
+             WHERE n.joins = 1 AND n.finished = 0 AND c.state IN ('dispatched', 'accepted')
+             ORDER BY dispatched_position DESC",
         )
         .fetch_all(self.database.pool())
         .await?;
@@ -184,6 +240,10 @@ fn row_of(row: &sqlx::any::AnyRow) -> Result<Row, sqlx::Error> {
     })
 }
 
+fn number(position: Position) -> i64 {
+    i64::try_from(position.0).unwrap_or(i64::MAX)
+}
+
 async fn change_row(tx: &mut Transaction, case: CaseId, change: &Change) -> Result<(), sqlx::Error> {
     let case = case.to_vec();
     let query = match change {
@@ -211,7 +271,27 @@ async fn change_row(tx: &mut Transaction, case: CaseId, change: &Change) -> Resu
         .bind(*office)
         .bind(i64::from(*revision))
         .bind(at.0)
-        .bind(i64::try_from(position.0).unwrap_or(i64::MAX)),
+        .bind(number(*position)),
+        Change::Told { unit, office, revision, about, joins, recalls, at, position } => {
+            if *recalls {
+                for recall in [
+                    "UPDATE notices SET finished = 1 WHERE case_id = $1 AND revision = $2",
+                    "UPDATE cases SET state = 'recalled' WHERE case_id = $1 AND revision = $2",
+                ] {
+                    sqlx::query(recall).bind(case.clone()).bind(i64::from(*about)).execute(&mut **tx).await?;
+                }
+            }
+            sqlx::query(
+                "INSERT INTO notices (position, case_id, unit, office, revision, joins, told_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(number(*position))
+            .bind(case)
+            .bind(unit.clone())
+            .bind(*office)
+            .bind(i64::from(*revision))
+            .bind(i64::from(*joins))
+            .bind(at.0)
+        }
         Change::State(state) => {
             sqlx::query("UPDATE cases SET state = $2 WHERE case_id = $1").bind(case).bind(*state)
         }

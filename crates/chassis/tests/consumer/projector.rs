@@ -210,6 +210,7 @@ fn unwanted() -> chassis::ledger::Append {
         unit: Code::new("so_xd").unwrap(),
         revision: 1,
         committed_date: None,
+        attachments: 0,
     };
     let event = NewEvent::of(&payload, Actor::of("unit", "so_xd").unwrap(), SystemClock.now());
     let write = StreamWrite::new(StreamId::new("routing", case.0), Expected::Any, vec![event]);

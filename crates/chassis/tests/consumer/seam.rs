@@ -111,6 +111,7 @@ impl Reaction for Everything {
             unit: accepted.unit,
             revision: accepted.revision,
             committed_date: None,
+            attachments: 0,
         };
         let answer = NewEvent::of(&answer, Actor::service("routing"), SystemClock.now());
         let stream = StreamWrite::new(event.stream.clone(), Expected::Any, vec![answer]);

@@ -301,6 +301,7 @@ impl Echo {
             unit: accepted.unit.clone(),
             revision: accepted.revision,
             committed_date: None,
+            attachments: 0,
         };
         let progress = NewEvent::of(&payload, Actor::service("routing"), SystemClock.now());
         let stream = StreamWrite::new(event.stream.clone(), Expected::Any, vec![progress]);

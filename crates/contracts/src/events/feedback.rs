@@ -10,7 +10,7 @@ use crate::Code;
 /// The citizen was told something; the message itself is `message/<id>`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CitizenTold {
-    /// `received`, `forwarded`, `progress`, `partial_result` (a part is done, the case goes on), `result`, `guidance`, `opinion`, `dialogue`, `thanks`, `closed`.
+    /// `received`, `forwarded`, `progress`, `question` (a unit asks; the words are in the message), `partial_result` (a part is done, the case goes on), `result`, `guidance`, `opinion`, `dialogue`, `thanks`, `closed`.
     pub what: Code,
     /// `sms`, `email`, or `tracking_page` when there is no other way.
     pub channel: Code,

@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::payload;
 use crate::Code;
 
+/// What was added to an event later is left out where it says nothing, so that old events read and write the same.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// The policy named the office, the units it proposes, and where the case rests first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CaseRouted {
@@ -25,6 +30,9 @@ pub struct CaseRouted {
     /// level above those.
     #[schemars(length(max = 16))]
     pub inputs: Vec<Code>,
+    /// Whether the units after the lead take part as soon as the lead has the case.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub join: bool,
 }
 payload!(CaseRouted, "routing", "case_routed.v1");
 
@@ -83,6 +91,50 @@ pub struct CaseRecalled {
 }
 payload!(CaseRecalled, "routing", "case_recalled.v1");
 
+/// Another unit takes part in what is before the lead unit. Sealed: [`crate::sealed::Note`], what the lead unit asks of it, if it asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UnitJoined {
+    /// Who takes part.
+    pub unit: Code,
+    /// On whose behalf.
+    pub office: Office,
+    /// Of its own; dense per case together with those of dispatches.
+    pub revision: u32,
+    /// The dispatch it takes part in.
+    pub dispatch: u32,
+    /// `policy`: a clause says so. `lead_asked`: the lead unit asked for it.
+    pub basis: Code,
+}
+payload!(UnitJoined, "routing", "unit_joined.v1");
+
+/// The unit asks the citizen. Sealed: [`crate::sealed::Note`], the question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct QuestionAsked {
+    /// Who.
+    pub unit: Code,
+    /// Which dispatch.
+    pub revision: u32,
+    /// Which question of the case, from 1.
+    pub question: u32,
+}
+payload!(QuestionAsked, "routing", "question_asked.v1");
+
+/// The citizen answered, and the unit is told so by a notice. Sealed: [`crate::sealed::Note`], the answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct QuestionAnswered {
+    /// Who asked.
+    pub unit: Code,
+    /// On whose behalf the case is before them.
+    pub office: Office,
+    /// The dispatch in which it was asked.
+    pub dispatch: u32,
+    /// Of the notice; dense per case together with those of dispatches.
+    pub revision: u32,
+    /// Which question of the case.
+    pub question: u32,
+}
+payload!(QuestionAnswered, "routing", "question_answered.v1");
+
 /// Work goes on. Sealed: [`crate::sealed::Note`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProgressReported {
@@ -92,6 +144,9 @@ pub struct ProgressReported {
     pub revision: u32,
     /// The date promised, `YYYY-MM-DD`, or none.
     pub committed_date: Option<Code>,
+    /// How many files came with it, sealed with the words.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub attachments: u8,
 }
 payload!(ProgressReported, "routing", "progress_reported.v1");
 
@@ -104,5 +159,8 @@ pub struct ResultReported {
     pub revision: u32,
     /// `done`, `partly_done`, `not_possible`, `no_grounds`.
     pub outcome: Code,
+    /// How many files came with it, sealed with the words.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub attachments: u8,
 }
 payload!(ResultReported, "routing", "result_reported.v1");

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chassis::nats::{Headers, Nats, NatsError};
-use contracts::events::routing::CaseDispatched;
+use contracts::events::routing::{CaseDispatched, UnitJoined};
 use contracts::grpc::routing::ListUnitsRequest;
 use contracts::grpc::routing::routing_client::RoutingClient;
 use contracts::subjects;
@@ -75,7 +77,7 @@ struct Reply {
     case: String,
     /// What the unit does.
     verb: Verb,
-    /// The words: the answer to the citizen, the progress, or the reason.
+    /// The words: the answer to the citizen, the progress, the reason, the question, or what the other unit is to do.
     #[arg(long)]
     text: Option<String>,
     /// return: not_ours, incomplete, duplicate, conflict, other. result: done (if nothing is said), partly_done, not_possible, no_grounds.
@@ -84,6 +86,12 @@ struct Reply {
     /// return: whose it is, if known.
     #[arg(long)]
     better_unit: Option<String>,
+    /// join: the unit that is to take part.
+    #[arg(long)]
+    with: Option<String>,
+    /// progress, result: a photo or document (JPEG, PNG, PDF); at most 4, 180,000 bytes in all.
+    #[arg(long, value_name = "FILE")]
+    attach: Vec<PathBuf>,
     /// progress: the date promised, YYYY-MM-DD.
     #[arg(long)]
     date: Option<String>,
@@ -106,6 +114,8 @@ enum Verb {
     Open,
     Accept,
     Return,
+    Ask,
+    Join,
     Progress,
     Result,
 }
@@ -116,6 +126,8 @@ impl Verb {
             Self::Open => "open",
             Self::Accept => "accept",
             Self::Return => "return",
+            Self::Ask => "ask",
+            Self::Join => "join",
             Self::Progress => "progress",
             Self::Result => "result",
         }
@@ -247,6 +259,11 @@ async fn watch(nats: &Nats, unit: &str, once: bool, json: bool) -> anyhow::Resul
 async fn answer(data: &Path, reply: Reply) -> anyhow::Result<()> {
     let (case, revision) = locate(data, &reply).await?;
     let nats = connect(data, &reply.unit, reply.credential.as_deref()).await?;
+    let read = |path: &PathBuf| {
+        let file = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        anyhow::Ok(STANDARD.encode(file))
+    };
+    let attachments = reply.attach.iter().map(read).collect::<anyhow::Result<_>>()?;
     let request = DeskRequest {
         request_id: reply.id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
         case,
@@ -255,6 +272,8 @@ async fn answer(data: &Path, reply: Reply) -> anyhow::Result<()> {
         text: reply.text,
         better_unit: reply.better_unit,
         committed_date: reply.date,
+        unit: reply.with,
+        attachments,
     };
     let subject = subjects::desk(&reply.unit, reply.verb.word());
     let body = serde_json::to_vec(&request)?.into();
@@ -275,9 +294,21 @@ async fn answer(data: &Path, reply: Reply) -> anyhow::Result<()> {
         return output::json(&answer);
     }
     match answer {
-        DeskReply::Opened { text, address, .. } => {
+        DeskReply::Opened {
+            text,
+            address,
+            task,
+            questions,
+            ..
+        } => {
             output::line(text)?;
-            address.map_or(Ok(()), |address| output::line(format!("Nơi: {address}")))
+            address.map_or(Ok(()), |address| output::line(format!("Nơi: {address}")))?;
+            task.map_or(Ok(()), |task| output::line(format!("Việc nhờ phối hợp: {task}")))?;
+            for asked in questions {
+                let answer = asked.answer.as_deref().unwrap_or("(chưa trả lời)");
+                output::line(format!("Câu hỏi {}: {} — {answer}", asked.question, asked.text))?;
+            }
+            Ok(())
         }
         DeskReply::Done { position, already } => output::line(format!(
             "On record at position {position}{}.",
@@ -317,11 +348,15 @@ async fn locate(data: &Path, reply: &Reply) -> anyhow::Result<(CaseId, u32)> {
     }
     let mut revision = None;
     for event in ledger.read_case(case).await? {
-        if let Some(dispatched) = event.decode::<CaseDispatched>()?
-            && dispatched.unit.as_str() == reply.unit
-        {
-            revision = Some(dispatched.revision);
-        }
+        let told = match event.decode::<CaseDispatched>()? {
+            Some(dispatched) => Some((dispatched.unit, dispatched.revision)),
+            None => event
+                .decode::<UnitJoined>()?
+                .map(|joined| (joined.unit, joined.revision)),
+        };
+        revision = told
+            .filter(|(unit, _)| unit.as_str() == reply.unit)
+            .map_or(revision, |(_, revision)| Some(revision));
     }
     revision
         .map(|r| (case, r))

@@ -1,12 +1,12 @@
 //! The words for each event type, in both languages; every type of the catalogue that a case can have is here.
 
-use contracts::{Code, Payload, Recorded};
-use kernel::taxonomy::{Destination, ErasureBasis, Office};
+use contracts::{Payload, Recorded};
+use kernel::taxonomy::{ErasureBasis, Office};
 
-use super::{
-    List, Told, Tone, access, classification, feedback, message, obligation, report, routing, say, when,
-};
+use super::{List, Told, Tone, access, classification, feedback, message, obligation, report, say, when};
 use crate::lang::Lang;
+
+mod routing;
 
 type Sentence = (Tone, String, String);
 
@@ -14,7 +14,7 @@ type Sentence = (Tone, String, String);
 pub(super) fn sentence(event: &Recorded, told: &mut Told<'_>) -> Option<Sentence> {
     of_report(event, told)
         .or_else(|| of_classification(event, told))
-        .or_else(|| of_routing(event, told))
+        .or_else(|| routing::sentence(event, told))
         .or_else(|| of_obligation(event, told))
         .or_else(|| of_feedback(event, told))
         .or_else(|| of_message(event, told))
@@ -171,124 +171,6 @@ fn office(l: Lang, office: Office) -> &'static str {
     l.t(office.vi(), office.en())
 }
 
-fn of_routing(event: &Recorded, told: &Told<'_>) -> Option<Sentence> {
-    let l = told.lang;
-    if let Some(e) = read::<routing::CaseRouted>(event) {
-        let units: Vec<_> = e.units.iter().map(|u| told.unit(u.as_str())).collect();
-        let mut what = format!(
-            "{}: {}",
-            l.t("Văn phòng phụ trách", "Handling office"),
-            office(l, e.office)
-        );
-        if !units.is_empty() {
-            what.push_str(&format!("; {} {}", l.t("đề xuất", "proposed"), units.join(", ")));
-        }
-        let rests = match e.destination {
-            Destination::None => l.t("không chuyển", "goes nowhere").to_owned(),
-            d => format!(
-                "{} {}",
-                l.t("đang ở:", "rests at:"),
-                l.t(d.vi(), d.en()).to_lowercase()
-            ),
-        };
-        let why = format!(
-            "{} {} · {} {}",
-            l.t("điều khoản", "clause"),
-            e.clause,
-            l.t("chính sách", "policy"),
-            e.policy
-        );
-        return Some((Tone::House, format!("{what}; {rests}"), why));
-    }
-    if let Some(e) = read::<routing::CaseDispatched>(event) {
-        let what = match l {
-            Lang::Vi => format!(
-                "Chuyển tới {} (thông báo số {})",
-                told.unit(e.unit.as_str()),
-                e.revision
-            ),
-            Lang::En => format!(
-                "Put before {} (notice {})",
-                told.unit(e.unit.as_str()),
-                e.revision
-            ),
-        };
-        let why = format!(
-            "{} · {}",
-            say(List::Basis, e.basis.as_str(), l),
-            office(l, e.office)
-        );
-        return Some((Tone::House, what, why));
-    }
-    if let Some(e) = read::<routing::CaseAccepted>(event) {
-        let what = by_unit(
-            event,
-            told,
-            &e.unit,
-            l.t("đã tiếp nhận vụ việc", "accepted the case"),
-        );
-        return Some((Tone::Unit, what, String::new()));
-    }
-    if let Some(e) = read::<routing::CaseReturned>(event) {
-        let what = by_unit(event, told, &e.unit, l.t("trả lại vụ việc", "gave the case back"));
-        let mut why = say(List::ReturnReason, e.reason.as_str(), l).into_owned();
-        if let Some(better) = &e.better_unit {
-            why.push_str(&format!(
-                " · {} {}",
-                l.t("đơn vị đúng:", "whose it is:"),
-                told.unit(better.as_str())
-            ));
-        }
-        return Some((Tone::Alarm, what, why));
-    }
-    if let Some(e) = read::<routing::CaseRecalled>(event) {
-        let what = format!(
-            "{} {}",
-            l.t("Rút vụ việc khỏi", "Taken back from"),
-            told.unit(e.unit.as_str())
-        );
-        let why = say(List::RecallReason, e.reason.as_str(), l).into_owned();
-        return Some((Tone::Unit, what, why));
-    }
-    if let Some(e) = read::<routing::ProgressReported>(event) {
-        let what = by_unit(event, told, &e.unit, l.t("báo tiến độ", "reported progress"));
-        let why = e
-            .committed_date
-            .map(|d| format!("{} {}", l.t("hẹn ngày", "promised for"), date(d.as_str())))
-            .unwrap_or_default();
-        return Some((Tone::Unit, what, why));
-    }
-    let e = read::<routing::ResultReported>(event)?;
-    let what = by_unit(event, told, &e.unit, l.t("báo kết quả", "reported a result"));
-    Some((
-        Tone::Unit,
-        format!("{what}: {}", say(List::Outcome, e.outcome.as_str(), l)),
-        String::new(),
-    ))
-}
-
-/// What a unit did. Where it did so itself it stands before the sentence already, and is not named again.
-fn by_unit(event: &Recorded, told: &Told<'_>, unit: &Code, did: &str) -> String {
-    if event.actor.role() == "unit" && event.actor.id() == unit.as_str() {
-        capital(did)
-    } else {
-        format!("{} {did}", told.unit(unit.as_str()))
-    }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// `2026-11-30` as `30/11/2026`; what is no date, as it is.
-fn date(text: &str) -> String {
-    text.parse::<jiff::civil::Date>()
-        .map_or_else(|_| text.to_owned(), |d| d.strftime("%d/%m/%Y").to_string())
-}
-
 fn of_obligation(event: &Recorded, told: &mut Told<'_>) -> Option<Sentence> {
     let l = told.lang;
     if let Some(e) = read::<obligation::ObligationOpened>(event) {
@@ -410,6 +292,13 @@ fn of_feedback(event: &Recorded, told: &Told<'_>) -> Option<Sentence> {
         l.t("Mở lại vụ việc", "The case was reopened").to_owned(),
         say(List::Reopening, e.reason.as_str(), l).into_owned(),
     ))
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn told_by(l: Lang, channel: &str) -> String {

@@ -26,7 +26,7 @@ pub(super) const SESSION: &str = "hoiam_session";
 pub(super) const DOOR: &str = "hoiam_door";
 const LANG: &str = "hoiam_lang";
 
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; \
 connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Who asks, and in which language.

@@ -14,7 +14,7 @@ use crate::error::Problem;
 use crate::people::{self, SignInError};
 
 /// 12 hours, as the session in the database.
-const SESSION_SECONDS: u32 = (people::SESSION / kernel::Instant::SECOND) as u32;
+pub(super) const SESSION_SECONDS: u32 = (people::SESSION / kernel::Instant::SECOND) as u32;
 
 #[derive(askama::Template)]
 #[template(path = "sign_in.html")]

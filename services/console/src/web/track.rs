@@ -1,5 +1,5 @@
-//! The citizen's page: where their report stands and what they were told. Public: neither content nor identity, nor who handles what
-//! inside the house.
+//! The citizen's page: where their report stands, what they were told, and what they are asked. Public: neither what was reported nor
+//! identity, nor who handles what inside the house.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,21 +14,28 @@ use kernel::ids::BadCode;
 use kernel::{Position, TrackingCode};
 
 use super::App;
-use super::guard::Visitor;
+use super::guard::{DOOR, Visitor, cookie, set_cookie};
 use super::page::{Page, html};
 use super::show::sentence_case;
-use crate::case::State as Where;
+use super::sign::SESSION_SECONDS;
+use crate::case::{CaseRow, State as Where};
 use crate::error::Problem;
 use crate::lang::Lang;
+use crate::people;
 use crate::timeline::when;
 use crate::words::{List, say};
+
+mod questions;
+
+use questions::Asked;
+pub(super) use questions::{answer, ask};
 
 #[derive(askama::Template)]
 #[template(path = "track.html")]
 struct Track {
     p: Page,
     code: String,
-    problem: Option<&'static str>,
+    problem: Option<String>,
     found: Option<Found>,
 }
 
@@ -36,6 +43,10 @@ struct Found {
     now: &'static str,
     steps: Vec<(&'static str, &'static str)>,
     told: Vec<(String, String, String)>,
+    /// How many questions wait for an answer.
+    open: usize,
+    /// The questions in words, once the visitor asked for them.
+    asked: Vec<Asked>,
     /// Whether the receipt is under a published checkpoint; `None` where the ledger signs no log.
     provable: Option<bool>,
 }
@@ -47,7 +58,7 @@ pub(super) async fn look_up(
 ) -> Result<Response, Problem> {
     let typed = query.get("code").cloned().unwrap_or_default();
     if typed.is_empty() {
-        return page(&visitor, String::new(), StatusCode::OK, None, None);
+        return page(&visitor, String::new(), StatusCode::OK, None);
     }
     let lang = visitor.lang;
     match TrackingCode::parse(&typed) {
@@ -57,26 +68,14 @@ pub(super) async fn look_up(
                 "Mã tra cứu có dạng HA-7K3MX-9QP4T-5.",
                 "A tracking code looks like HA-7K3MX-9QP4T-5.",
             );
-            page(
-                &visitor,
-                typed,
-                StatusCode::UNPROCESSABLE_ENTITY,
-                Some(problem),
-                None,
-            )
+            page(&visitor, typed, StatusCode::UNPROCESSABLE_ENTITY, Some(problem))
         }
         Err(BadCode::Check) => {
             let problem = lang.t(
                 "Mã bị gõ nhầm ở đâu đó: ký tự cuối không khớp. Xin xem lại.",
                 "The code was mistyped somewhere: its last character does not fit. Please check it.",
             );
-            page(
-                &visitor,
-                typed,
-                StatusCode::UNPROCESSABLE_ENTITY,
-                Some(problem),
-                None,
-            )
+            page(&visitor, typed, StatusCode::UNPROCESSABLE_ENTITY, Some(problem))
         }
     }
 }
@@ -94,18 +93,22 @@ pub(super) async fn show(
             "Chưa thấy phản ánh nào có mã này. Nếu vừa gửi, xin thử lại sau ít phút.",
             "No report has this code yet. If you just sent it, please try again in a few minutes.",
         );
-        return page(
-            &visitor,
-            code.to_string(),
-            StatusCode::NOT_FOUND,
-            Some(problem),
-            None,
-        );
+        return page(&visitor, code.to_string(), StatusCode::NOT_FOUND, Some(problem));
     };
-    let told = app
-        .ledger
-        .read_case(row.case)
-        .await?
+    report(&app, &visitor, &row, None, Vec::new()).await
+}
+
+/// The page of a report, with the questions that were opened for it.
+async fn report(
+    app: &App,
+    visitor: &Visitor,
+    row: &CaseRow,
+    problem: Option<Problem>,
+    asked: Vec<Asked>,
+) -> Result<Response, Problem> {
+    let lang = visitor.lang;
+    let events = app.ledger.read_case(row.case).await?;
+    let told = events
         .iter()
         .filter_map(|event| {
             let told = event.decode::<CitizenTold>().ok()??;
@@ -115,13 +118,34 @@ pub(super) async fn show(
         .collect();
     let head = app.ledger.head(Position(0)).await?;
     let provable = (head.log_state != "off").then_some(head.log_cosigned >= row.received.0);
+    let open = questions::open(&events).len();
     let found = Found {
         provable,
         now: now(row.state, lang),
         steps: steps(row.state, lang),
         told,
+        open,
+        asked,
     };
-    page(&visitor, code.to_string(), StatusCode::OK, None, Some(found))
+    let csrf = if visitor.csrf.is_empty() {
+        people::random()
+    } else {
+        visitor.csrf.clone()
+    };
+    let status = problem.as_ref().map_or(StatusCode::OK, |p| p.status);
+    let page = Track {
+        p: Page::of(visitor, "track")
+            .at(&format!("/track/{}", row.code))
+            .with_csrf(csrf.clone()),
+        code: row.code.clone(),
+        problem: problem.map(|p| p.whole(lang)),
+        found: Some(found),
+    };
+    let mut response = (status, html(&page)?).into_response();
+    if open > 0 && visitor.session.is_none() {
+        set_cookie(response.headers_mut(), &cookie(app, DOOR, &csrf, SESSION_SECONDS));
+    }
+    Ok(response)
 }
 
 /// `GET /track/{code}/proof`: the proof file of the receipt, to be kept and checked without asking the city.
@@ -151,13 +175,12 @@ fn page(
     code: String,
     status: StatusCode,
     problem: Option<&'static str>,
-    found: Option<Found>,
 ) -> Result<Response, Problem> {
     let page = Track {
         p: Page::of(visitor, "track"),
         code,
-        problem,
-        found,
+        problem: problem.map(str::to_owned),
+        found: None,
     };
     Ok((status, html(&page)?).into_response())
 }

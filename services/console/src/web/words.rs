@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chassis::ledger::{Opened, Purpose};
-use contracts::sealed::{Note, ReportContent};
+use contracts::sealed::{Attachment, Note, ReportContent};
 use contracts::{Payload, Recorded};
 use kernel::Position;
 
@@ -28,7 +28,33 @@ pub(super) struct Part {
     pub(super) title: String,
     pub(super) pairs: Vec<(&'static str, String)>,
     pub(super) text: String,
+    pub(super) files: Vec<File>,
     pub(super) note: String,
+}
+
+/// A photo or document that came with it.
+pub(super) struct File {
+    pub(super) address: String,
+    pub(super) photo: bool,
+    pub(super) name: String,
+}
+
+impl File {
+    /// Shown within the page it was opened for, so that each look is on record. What is no file of ours has no address.
+    fn of(number: usize, file: &Attachment) -> Option<Self> {
+        let (photo, ending) = match file.media_type.as_str() {
+            "image/jpeg" => (true, "jpg"),
+            "image/png" => (true, "png"),
+            "application/pdf" => (false, "pdf"),
+            _ => return None,
+        };
+        let base64 = |b: u8| b.is_ascii_alphanumeric() || b"+/=".contains(&b);
+        file.data.bytes().all(base64).then(|| Self {
+            address: format!("data:{};base64,{}", file.media_type, file.data),
+            photo,
+            name: format!("{number}.{ending}"),
+        })
+    }
 }
 
 /// Opens what may be read in this case: the report, and the words that went with decisions. Messages to the citizen stay closed: they
@@ -95,6 +121,7 @@ fn part(event: &Recorded, opened: Opened, row: &CaseRow, role: Role, told: &Told
         title,
         pairs: Vec::new(),
         text: String::new(),
+        files: Vec::new(),
         note: String::new(),
     };
     match opened {
@@ -103,7 +130,13 @@ fn part(event: &Recorded, opened: Opened, row: &CaseRow, role: Role, told: &Told
             Err(_) => part.note = unreadable(lang),
         },
         Opened::Plain(plain) => match serde_json::from_slice::<Note>(&plain) {
-            Ok(note) => part.text = note.text,
+            Ok(note) => {
+                part.text = note.text;
+                part.files = (1..)
+                    .zip(&note.attachments)
+                    .filter_map(|(number, file)| File::of(number, file))
+                    .collect();
+            }
             Err(_) => part.note = unreadable(lang),
         },
         Opened::Erased => {
@@ -169,6 +202,9 @@ fn heading(event: &Recorded, lang: Lang) -> &'static str {
     match event.kind.as_str() {
         classification::ReviewDecided::TYPE => lang.t("Lý do khi xét", "Why it was decided so"),
         routing::CaseReturned::TYPE => lang.t("Lý do trả lại", "Why it was given back"),
+        routing::UnitJoined::TYPE => lang.t("Việc nhờ phối hợp", "What the other unit is to do"),
+        routing::QuestionAsked::TYPE => lang.t("Câu hỏi cho người dân", "Question to the citizen"),
+        routing::QuestionAnswered::TYPE => lang.t("Trả lời của người dân", "The citizen's answer"),
         routing::ProgressReported::TYPE => lang.t("Tiến độ", "Progress"),
         routing::ResultReported::TYPE => lang.t("Kết quả", "Result"),
         feedback::GuidanceGiven::TYPE => lang.t("Hướng dẫn", "Guidance"),

@@ -172,6 +172,7 @@ impl House {
             policy: Code::lossy("v1"),
             clause: Code::lossy("flooding"),
             inputs: vec![],
+            join: false,
         };
         self.state(case, &routed, Actor::service("routing"), None).await
     }

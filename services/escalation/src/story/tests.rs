@@ -65,6 +65,7 @@ fn review() -> ReviewRequested {
 
 fn routed(destination: Destination) -> CaseRouted {
     CaseRouted {
+        join: false,
         office: Office::PartyCommittee,
         units: Vec::new(),
         destination,

@@ -3,7 +3,7 @@
 //! | level | told | done when |
 //! |---|---|---|
 //! | 1 | received, guidance | the operator guided the caller |
-//! | 2 | received, forwarded, each progress, each part done, result | the result was told; a part done is no result |
+//! | 2 | received, forwarded, each question, progress and part done, result | the result was told; a part done is no result |
 //! | 3 | as 2, after the leaders agree; told so if they decline | the result was told, or the refusal |
 //! | 4 | as 2, after the office's order; that the dialogue is on record | the dialogue was held **and** the result told |
 //! | 5 | as 2 if a unit is asked; the letter of thanks | the letter was sent |
@@ -51,6 +51,11 @@ pub enum Act {
     },
     /// A unit reported how far it is: tell the citizen.
     TellProgress {
+        /// Which dispatch.
+        revision: u32,
+    },
+    /// A unit asks the citizen: put the question to them.
+    PutQuestion {
         /// Which dispatch.
         revision: u32,
     },
@@ -190,6 +195,7 @@ impl Decider for Procedure {
             }
             // Each report of a unit is one fact and told once; a repeated delivery is answered with what the first attempt stored.
             Act::TellProgress { revision } => vec![tell(What::Progress, revision)],
+            Act::PutQuestion { revision } => vec![tell(What::Question, revision)],
             Act::TellResult {
                 revision,
                 partial: true,

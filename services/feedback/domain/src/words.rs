@@ -11,6 +11,8 @@ words!(
         Forwarded = "forwarded";
         /// How far the work is, and the date promised.
         Progress = "progress";
+        /// The unit asks something; the citizen answers on the tracking page.
+        Question = "question";
         /// A part is done, the rest goes on: never the end of a case.
         PartialResult = "partial_result";
         /// What came of it, in the unit's words.

@@ -7,7 +7,9 @@ use chassis::ledger::{Append, Expected, Filter, LedgerClient, NewEvent, Range, S
 use chassis::service::{Life, Running};
 use contracts::events::classification::{Finding, ReportClassified};
 use contracts::events::report::ReportReceived;
-use contracts::events::routing::{CaseDispatched, CaseRouted, ProgressReported, ResultReported};
+use contracts::events::routing::{
+    CaseDispatched, CaseRouted, ProgressReported, QuestionAsked, ResultReported,
+};
 use contracts::grpc::feedback::Done;
 use contracts::grpc::feedback::feedback_client::FeedbackClient;
 use contracts::sealed::{Note, ReportContent, Reporter};
@@ -153,6 +155,7 @@ impl House {
             policy,
             clause: Code::lossy("test"),
             inputs: vec![],
+            join: false,
         };
         self.state(case, &routed, None::<&Note>).await;
     }
@@ -183,9 +186,19 @@ impl House {
             unit: Code::lossy(unit),
             revision,
             outcome: Code::lossy(outcome),
+            attachments: 0,
         };
         let text = words.to_owned();
-        self.state(case, &result, Some(&Note { text })).await;
+        self.state(case, &result, Some(&Note::of(text))).await;
+    }
+
+    pub(crate) async fn question(&self, case: CaseId, unit: &str, revision: u32, words: &str) {
+        let asked = QuestionAsked {
+            unit: Code::lossy(unit),
+            revision,
+            question: 1,
+        };
+        self.state(case, &asked, Some(&Note::of(words.to_owned()))).await;
     }
 
     pub(crate) async fn progress(&self, case: CaseId, unit: &str, revision: u32, date: &str, words: &str) {
@@ -193,9 +206,10 @@ impl House {
             unit: Code::lossy(unit),
             revision,
             committed_date: Some(Code::lossy(date)),
+            attachments: 0,
         };
         let text = words.to_owned();
-        self.state(case, &progress, Some(&Note { text })).await;
+        self.state(case, &progress, Some(&Note::of(text))).await;
     }
 
     /// Waits for an event of this type that fits.

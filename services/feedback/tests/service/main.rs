@@ -86,6 +86,7 @@ async fn progress_and_each_part_done_are_told_and_only_the_result_closes() {
     house
         .progress(case, "so_xd", 1, "2026-12-05", "Đang chờ vật tư.")
         .await;
+    house.question(case, "so_xd", 1, "Ổ gà ở làn nào?").await;
     for words in ["Đã vá một nửa.", "Đã vá thêm."] {
         house.result_as(case, "so_xd", 1, "partly_done", words).await;
     }
@@ -103,6 +104,7 @@ async fn progress_and_each_part_done_are_told_and_only_the_result_closes() {
         "received",
         "forwarded",
         "progress",
+        "question",
         "partial_result",
         "partial_result",
         "result",
@@ -119,6 +121,15 @@ async fn progress_and_each_part_done_are_told_and_only_the_result_closes() {
     let body = house.outbox(progress).body;
     assert!(
         body.contains("Đang chờ vật tư. Dự kiến hoàn thành ngày 05/12/2026."),
+        "{body}"
+    );
+    let question = crate::told(&house, case, "question").await.message.unwrap();
+    house
+        .until::<MessageHandedOver>(|e, _| e.stream.id == question)
+        .await;
+    let body = house.outbox(question).body;
+    assert!(
+        body.contains("Ổ gà ở làn nào?") && body.contains("trang tra cứu"),
         "{body}"
     );
 }

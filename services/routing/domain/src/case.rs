@@ -11,7 +11,7 @@ use crate::facts::Facts;
 use crate::policy::Routed;
 use crate::rejection::Rejection;
 use crate::unit::{Standing, UnitCode};
-use crate::words::{Basis, Outcome, RecallReason, ReturnReason};
+use crate::words::{Basis, JoinBasis, Outcome, RecallReason, ReturnReason};
 
 /// The rules of `routing/<case>`.
 pub struct Routing;
@@ -56,6 +56,31 @@ pub enum Command {
         better: Option<(UnitCode, Standing)>,
         /// The level above the unit on the day of the act, that the report is not about.
         above: Option<UnitCode>,
+    },
+    /// It asks the citizen.
+    Ask {
+        /// Which dispatch.
+        on: Notice,
+        /// Whether the question comes with it.
+        in_words: bool,
+    },
+    /// The citizen's answer.
+    Answer {
+        /// Which question of the case.
+        question: u32,
+        /// Whether words come with it.
+        in_words: bool,
+    },
+    /// The lead unit wants another to take part.
+    Join {
+        /// Which dispatch.
+        on: Notice,
+        /// Which unit.
+        unit: UnitCode,
+        /// How that code stands.
+        standing: Standing,
+        /// Whether it says in words what the other is to do.
+        in_words: bool,
     },
     /// Work goes on.
     ReportProgress {
@@ -113,6 +138,35 @@ pub enum Event {
         /// Why now.
         basis: Basis,
     },
+    /// Another unit takes part.
+    UnitJoined {
+        /// Its notice, dense per case together with those of dispatches.
+        on: Notice,
+        /// On whose behalf.
+        office: Office,
+        /// The dispatch it takes part in.
+        dispatch: u32,
+        /// Why.
+        basis: JoinBasis,
+    },
+    /// The citizen was asked.
+    QuestionAsked {
+        /// Which dispatch.
+        on: Notice,
+        /// Dense per case, from 1.
+        question: u32,
+    },
+    /// The citizen answered.
+    QuestionAnswered {
+        /// The dispatch in which it was asked.
+        on: Notice,
+        /// On whose behalf.
+        office: Office,
+        /// Of the notice that tells the unit.
+        revision: u32,
+        /// Which question.
+        question: u32,
+    },
     /// The unit takes it on.
     CaseAccepted(Notice),
     /// The unit gave it back.
@@ -160,19 +214,39 @@ pub enum Heard {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Case {
     routed: Option<Routed>,
-    /// Dispatches and recalls.
+    /// All that units were told.
     dispatches: Vec<Dispatch>,
+    questions: Vec<Question>,
     agreed: bool,
     closed: bool,
     reopened: bool,
 }
 
-/// One dispatch; its revision is its place in the list, from 1. A recall stands there as one that was over at once.
+/// One notice, most of them dispatches; its revision is its place in the list, from 1. A recall stands there as one that was over at once.
 #[derive(Clone, Debug, PartialEq)]
 struct Dispatch {
     unit: UnitCode,
+    role: Role,
     accepted: bool,
     end: Option<End>,
+}
+
+/// What a notice makes of its unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// It has the case.
+    Lead,
+    /// It takes part.
+    Coordinating,
+    /// It is told more about what it has by that revision.
+    More(u32),
+}
+
+/// A question to the citizen; its number is its place in the list, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Question {
+    dispatch: u32,
+    answered: bool,
 }
 
 /// How a dispatch ended for its unit.
@@ -196,14 +270,22 @@ impl Decider for Routing {
             Command::TakeUpAgain { wrong_unit, again } => Ok(decide::take_up_again(case, wrong_unit, again)),
             Command::TakeBack => Ok(decide::take_back(case)),
             Command::DispatchOnOrder { unit, standing } => decide::dispatch_on_order(case, unit, standing),
-            Command::Accept(on) => desk::accept(case, on),
+            Command::Accept(on) => desk::accept(case, &on),
             Command::Return {
                 on,
                 reason,
                 in_words,
                 better,
                 above,
-            } => desk::give_back(case, on, reason, in_words, better, above),
+            } => desk::give_back(case, &on, reason, in_words, better, above),
+            Command::Ask { on, in_words } => desk::ask(case, &on, in_words),
+            Command::Answer { question, in_words } => desk::answer(case, question, in_words),
+            Command::Join {
+                on,
+                unit,
+                standing,
+                in_words,
+            } => desk::join(case, &on, unit, standing, in_words),
             Command::ReportProgress {
                 on,
                 in_words,
@@ -224,20 +306,31 @@ impl Decider for Routing {
                 case.reopened = false;
             }
             Event::CaseDispatched { unit, .. } => {
-                case.dispatches.push(Dispatch {
-                    unit: unit.clone(),
-                    accepted: false,
-                    end: None,
-                });
+                case.told(unit, Role::Lead);
                 case.reopened = false;
             }
             Event::CaseRecalled { on, .. } => {
-                case.on(on, |dispatch| dispatch.end = Some(End::Recalled));
-                case.dispatches.push(Dispatch {
-                    unit: on.unit.clone(),
-                    accepted: false,
-                    end: Some(End::Recalled),
+                let mut role = Role::Lead;
+                case.on(on, |dispatch| {
+                    dispatch.end = Some(End::Recalled);
+                    role = dispatch.role;
                 });
+                let recall = case.told(&on.unit, role);
+                recall.end = Some(End::Recalled);
+            }
+            Event::UnitJoined { on, .. } => {
+                case.told(&on.unit, Role::Coordinating);
+            }
+            Event::QuestionAsked { on, .. } => case.questions.push(Question {
+                dispatch: on.revision,
+                answered: false,
+            }),
+            Event::QuestionAnswered { on, question, .. } => {
+                let index = (*question as usize).checked_sub(1);
+                if let Some(question) = index.and_then(|i| case.questions.get_mut(i)) {
+                    question.answered = true;
+                }
+                case.told(&on.unit, Role::More(on.revision));
             }
             Event::CaseAccepted(on) => case.on(on, |dispatch| dispatch.accepted = true),
             Event::CaseReturned { on, .. } => case.on(on, |dispatch| dispatch.end = Some(End::Returned)),
@@ -260,6 +353,33 @@ impl Decider for Routing {
 }
 
 impl Case {
+    fn told(&mut self, unit: &UnitCode, role: Role) -> &mut Dispatch {
+        let index = self.dispatches.len();
+        self.dispatches.push(Dispatch {
+            unit: unit.clone(),
+            role,
+            accepted: false,
+            end: None,
+        });
+        &mut self.dispatches[index]
+    }
+
+    /// The last dispatch (or recall of one) and its revision.
+    fn lead(&self) -> Option<(u32, &Dispatch)> {
+        (1..)
+            .zip(&self.dispatches)
+            .filter(|(_, notice)| notice.role == Role::Lead)
+            .last()
+    }
+
+    /// Who takes part, by which revision.
+    fn joined(&self) -> impl Iterator<Item = (u32, &Dispatch)> {
+        let standing = |notice: &Dispatch| notice.role == Role::Coordinating && notice.end.is_none();
+        (1..)
+            .zip(&self.dispatches)
+            .filter(move |(_, notice)| standing(notice))
+    }
+
     fn on(&mut self, notice: &Notice, change: impl FnOnce(&mut Dispatch)) {
         let index = (notice.revision as usize).checked_sub(1);
         if let Some(dispatch) = index.and_then(|i| self.dispatches.get_mut(i)) {
@@ -267,7 +387,7 @@ impl Case {
         }
     }
 
-    /// Revision of the last dispatch or recall; 0 before the first.
+    /// Revision of the last notice; 0 before the first.
     #[must_use]
     pub fn revision(&self) -> u32 {
         u32::try_from(self.dispatches.len()).unwrap_or(u32::MAX)
@@ -282,10 +402,10 @@ impl Case {
     /// The unit that had the case last, whether or not it has it still.
     #[must_use]
     pub fn last_unit(&self) -> Option<&UnitCode> {
-        self.dispatches.last().map(|dispatch| &dispatch.unit)
+        self.lead().map(|(_, dispatch)| &dispatch.unit)
     }
 
-    /// Whether the case is before this unit by that dispatch: the current one, not given back.
+    /// Whether the case is before this unit by that notice: a current one, not given back; whether it leads or takes part.
     ///
     /// # Errors
     /// The fact that says it is not.

@@ -14,4 +14,4 @@ pub use facts::{Conflict, Facts, Inputs};
 pub use policy::{Examined, Policy, PolicyError, Problems, Routed};
 pub use rejection::Rejection;
 pub use unit::{Standing, Unit, UnitCode};
-pub use words::{Basis, Outcome, RecallReason, ReturnReason};
+pub use words::{Basis, JoinBasis, Outcome, RecallReason, ReturnReason};

@@ -45,6 +45,7 @@ struct Clause {
     office: Option<Office>,
     lead: Option<UnitCode>,
     with: Vec<UnitCode>,
+    join: bool,
 }
 
 /// What the policy says of a report.
@@ -60,6 +61,8 @@ pub struct Routed {
     pub clause: String,
     /// What it looked at.
     pub inputs: Inputs,
+    /// Whether those after the lead take part as soon as it has the case.
+    pub join: bool,
 }
 
 impl Policy {
@@ -104,6 +107,7 @@ impl Policy {
                 date,
                 conflict,
             },
+            join: clause.join,
         }
     }
 

@@ -49,8 +49,8 @@ pub enum Rejection {
         /// Who has its tasks.
         successor: Option<UnitCode>,
     },
-    /// A unit cannot be better than itself.
-    #[error("your own unit cannot be the better unit: name another, or none")]
+    /// A unit cannot be better than itself, nor join itself.
+    #[error("your own unit cannot be the one you name: name another")]
     BetterUnitIsYours,
     /// Level 1, or not a report.
     #[error(
@@ -74,11 +74,38 @@ pub enum Rejection {
         superior: Option<UnitCode>,
     },
     /// Words are missing.
-    #[error("a reason in words is required: say why the case is returned")]
+    #[error("words are required: say why the case is returned, or what the other unit is to do")]
     ReasonRequired,
     /// Words are missing.
     #[error("words for the citizen are required: say what was done, or what is being done")]
     AnswerRequired,
+    /// It takes part only.
+    #[error(
+        "your unit takes part in this case and {0} leads it: open it and report progress; the rest is for the lead unit"
+    )]
+    LeadOnly(UnitCode),
+    /// Enough take part.
+    #[error("{0} units take part in this case already, and there can be no more")]
+    TooManyUnits(usize),
+    /// The citizen has to answer first.
+    #[error("{0} questions wait for the citizen's answer: wait for one, or decide without it")]
+    TooManyOpen(usize),
+    /// The citizen was asked enough.
+    #[error(
+        "the citizen was asked {0} questions in this case, and there can be no more: decide without another"
+    )]
+    TooManyQuestions(usize),
+    /// There is no such question.
+    #[error("nobody asked this question in this case: choose one that is open")]
+    UnknownQuestion,
+    /// An answer is on record.
+    #[error(
+        "this question was answered: what else there is to say goes to the hotline 1022 with the tracking code"
+    )]
+    QuestionAnswered,
+    /// Who asked does not have the case any more.
+    #[error("this question is over, because the unit that asked it does not have the case any more")]
+    QuestionOver,
     /// It is closed.
     #[error("the case is closed: have it reopened first")]
     CaseClosed,
@@ -104,6 +131,13 @@ impl Rejection {
             Self::AboutTheUnit { .. } => "about_the_unit",
             Self::ReasonRequired => "reason_required",
             Self::AnswerRequired => "answer_required",
+            Self::LeadOnly(_) => "lead_only",
+            Self::TooManyUnits(_) => "too_many_units",
+            Self::TooManyOpen(_) => "too_many_open_questions",
+            Self::TooManyQuestions(_) => "too_many_questions",
+            Self::UnknownQuestion => "unknown_question",
+            Self::QuestionAnswered => "question_answered",
+            Self::QuestionOver => "question_over",
             Self::CaseClosed => "case_closed",
         }
     }

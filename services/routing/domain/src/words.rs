@@ -25,6 +25,16 @@ words!(
 );
 
 words!(
+    /// Why another unit takes part.
+    JoinBasis, "basis" {
+        /// A clause of the policy says so.
+        Policy = "policy";
+        /// The lead unit asked for it.
+        LeadAsked = "lead_asked";
+    }
+);
+
+words!(
     /// Why a unit gives a case back.
     ReturnReason, "reason" {
         /// Another body's task.
@@ -82,6 +92,10 @@ mod tests {
                     .known
                     .contains(word.code())
             );
+        }
+        for word in JoinBasis::ALL {
+            assert_eq!(word.code().parse(), Ok(*word));
+            assert!("x".parse::<JoinBasis>().unwrap_err().known.contains(word.code()));
         }
         for word in RecallReason::ALL {
             assert_eq!(word.code().parse(), Ok(*word));

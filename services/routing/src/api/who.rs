@@ -22,6 +22,18 @@ pub(super) fn answers(caller: &Caller, unit: &str, actor: &str) -> Result<(UnitC
     Ok((unit, person(caller, actor)?))
 }
 
+/// Who hands in a citizen's answer: the citizen, or whoever they told it at the desk.
+pub(super) fn answers_questions(caller: &Caller, actor: &str) -> Result<Actor, Status> {
+    let person = person(caller, actor)?;
+    if ["citizen", "operator", "office"].contains(&person.role()) {
+        Ok(person)
+    } else {
+        Err(Status::permission_denied(
+            "a question to the citizen is answered by the citizen, or by the desk for them: name citizen, operator: or office: as the actor",
+        ))
+    }
+}
+
 /// The person who orders.
 pub(super) fn orders(caller: &Caller, actor: &str) -> Result<Actor, Status> {
     let person = person(caller, actor)?;
@@ -75,6 +87,11 @@ pub(super) fn reads(caller: &Caller, unit: &str) -> Result<Option<UnitCode>, Sta
         return if acts(caller) { Ok(None) } else { Err(foreign()) };
     }
     own_or_named(caller, unit).map(Some)
+}
+
+/// The unit whose notices are told.
+pub(super) fn watches(caller: &Caller, unit: &str) -> Result<UnitCode, Status> {
+    own_or_named(caller, unit)
 }
 
 /// A unit's token names only itself; the console and administrators name any.

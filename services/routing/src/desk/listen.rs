@@ -152,13 +152,21 @@ fn done(done: Done) -> DeskReply {
 }
 
 fn opened(content: Content) -> DeskReply {
-    let Content { report, position, .. } = content;
+    let Content {
+        report,
+        task,
+        questions,
+        position,
+        ..
+    } = content;
     let place = report.place;
     DeskReply::Opened {
         text: report.text,
         address: place.address,
         latitude: place.latitude,
         longitude: place.longitude,
+        task,
+        questions,
         position: position.0,
     }
 }

@@ -9,7 +9,7 @@ use kernel::taxonomy::Office;
 use routing_domain::{Notice, UnitCode};
 use tokio_util::sync::CancellationToken;
 
-use super::Board;
+use super::{Board, Told};
 use crate::case_file::CaseFile;
 use crate::store::{Store, Waiting};
 
@@ -96,18 +96,24 @@ impl Restorer {
 
     async fn try_again(&self, waiting: &Waiting) -> Result<(), Failure> {
         let file = CaseFile::read(&self.board.ledger, waiting.case, None).await?;
-        let Some((event, dispatched)) = file.dispatch()? else {
-            return Ok(());
-        };
-        let unit = UnitCode::parse(dispatched.unit.as_str())
+        let unit = UnitCode::parse(&waiting.unit)
             .map_err(|error| Failure::poison("bad_unit_code", error.to_string()))?;
         let notice = Notice {
             unit,
-            revision: dispatched.revision,
+            revision: waiting.revision,
         };
         if file.fold()?.is_before(&notice).is_err() {
             return Ok(());
         }
-        self.board.put(&file, event, dispatched.into()).await
+        // The dispatch comes last, after what was told since: with it, all is there.
+        for event in file.events().iter().rev() {
+            match Told::read(event)? {
+                Some(told) if told.about == waiting.revision && told.recalled.is_none() => {
+                    self.board.put(&file, event, told).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }

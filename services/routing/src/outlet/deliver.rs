@@ -191,10 +191,11 @@ impl Deliverer {
                     "the event it tells puts no case before a unit",
                 ));
             };
-            let kind = if notice.recalled.is_some() {
-                "case.recalled"
-            } else {
-                "case.dispatched"
+            let kind = match (&notice.recalled, notice.answered, &notice.role) {
+                (Some(_), ..) => "case.recalled",
+                (_, Some(_), _) => "case.answered",
+                (.., Some(_)) => "case.joined",
+                _ => "case.dispatched",
             };
             let body = CaseWebhook {
                 kind: Code::lossy(kind),

@@ -8,12 +8,13 @@ use contracts::event::DecodeError;
 use contracts::events::outlet::{
     NoticeDelivered, NoticeUndelivered, NoticesReplayed, OutletDisabled, OutletRemoved, OutletSet,
 };
-use contracts::events::routing::{CaseAccepted, CaseDispatched, CaseRecalled, CaseReturned, ResultReported};
+use contracts::events::routing::{CaseAccepted, CaseReturned, ResultReported};
 use contracts::{Code, Recorded};
 use kernel::{Position, Reached};
 use tokio::sync::Notify;
 
 use super::store::{Again, Change, Deliveries};
+use crate::notices::Told;
 
 /// Name of the projection and of its checkpoint.
 pub(crate) const NAME: &str = "routing-outlets";
@@ -47,6 +48,8 @@ impl Projection for Outlets {
             "routing-outlet.notice_undelivered",
             "routing.case_dispatched",
             "routing.case_recalled",
+            "routing.unit_joined",
+            "routing.question_answered",
             "routing.case_accepted",
             "routing.case_returned",
             "routing.result_reported",
@@ -104,10 +107,11 @@ fn of_a_case(event: &Recorded) -> Result<Option<Vec<Change>>, DecodeError> {
         case,
         revision,
     };
-    Ok(Some(if let Some(p) = event.decode::<CaseDispatched>()? {
-        vec![notice(&p.unit, p.revision)]
-    } else if let Some(p) = event.decode::<CaseRecalled>()? {
-        vec![over(&p.unit, p.dispatch), notice(&p.unit, p.revision)]
+    Ok(Some(if let Some(told) = Told::read(event)? {
+        let over = told.recalled.is_some().then(|| over(&told.unit, told.about));
+        over.into_iter()
+            .chain([notice(&told.unit, told.revision)])
+            .collect()
     } else if let Some(p) = event.decode::<CaseAccepted>()? {
         vec![over(&p.unit, p.revision)]
     } else if let Some(p) = event.decode::<CaseReturned>()? {

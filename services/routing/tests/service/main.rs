@@ -5,6 +5,7 @@
 )]
 
 mod desk;
+mod more;
 mod orders;
 mod race;
 mod webhook;

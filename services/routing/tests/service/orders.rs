@@ -137,6 +137,7 @@ async fn a_reopened_case_is_before_its_unit_again_as_a_new_revision() {
         on: Some(on(id, "", case, revision)),
         outcome: "done".into(),
         text: "Đã vá".into(),
+        attachments: vec![],
     };
     unit.report_result(result("r", 1)).await.unwrap();
     let feedback = |events| world.append(RequestId::client("feedback", "1"), case, "feedback", events);
@@ -150,9 +151,7 @@ async fn a_reopened_case_is_before_its_unit_again_as_a_new_revision() {
     let reason = CaseReopened {
         reason: code("not_fixed"),
     };
-    let reopened = NewEvent::of(&reason, Actor::citizen(), at(NOW)).sealed_json(&Note {
-        text: "Vẫn hỏng".into(),
-    });
+    let reopened = NewEvent::of(&reason, Actor::citizen(), at(NOW)).sealed_json(&Note::of("Vẫn hỏng".into()));
     let position = feedback(vec![closed, reopened]).await;
     let again = world
         .wait_for_after::<CaseDispatched>(case, position)

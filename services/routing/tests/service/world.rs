@@ -362,6 +362,8 @@ pub(crate) fn request(id: &str, case: CaseId, revision: u32) -> DeskRequest {
         text: None,
         better_unit: None,
         committed_date: None,
+        unit: None,
+        attachments: vec![],
     }
 }
 

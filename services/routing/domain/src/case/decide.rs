@@ -1,13 +1,14 @@
 //! Where a case goes: by the policy, by the leaders' opinion, by the office's order, after a return, and again after reopening.
 
+use kernel::Decider;
 use kernel::taxonomy::{Destination, Kind};
 
-use super::{Case, Event, Notice};
+use super::{Case, Dispatch, Event, Notice, Routing};
 use crate::facts::Conflict;
 use crate::policy::Routed;
 use crate::rejection::Rejection;
 use crate::unit::{Standing, UnitCode};
-use crate::words::{Basis, RecallReason};
+use crate::words::{Basis, JoinBasis, RecallReason};
 
 /// Clause of a routing that follows from no clause of the policy: the unit gave the case back.
 const RETURNED: &str = "returned";
@@ -32,13 +33,18 @@ pub(super) fn route(case: &Case, routed: Routed) -> Vec<Event> {
     let Some((basis, lead)) = basis.zip(routed.units.first().cloned()) else {
         return vec![Event::CaseRouted(routed)];
     };
+    let revision = case.revision() + 1;
+    let joined = by_policy(case, &routed, &lead, revision);
     let dispatched = Event::CaseDispatched {
         unit: lead,
         office: routed.office,
-        revision: case.revision() + 1,
+        revision,
         basis,
     };
-    vec![Event::CaseRouted(routed), dispatched]
+    [Event::CaseRouted(routed), dispatched]
+        .into_iter()
+        .chain(joined)
+        .collect()
 }
 
 /// Level 3: agreement puts the case before the unit the policy proposed. Declined, it stays where it is and feedback tells the citizen.
@@ -73,7 +79,7 @@ pub(super) fn take_up_again(case: &Case, wrong_unit: bool, again: Option<UnitCod
 
 /// Nobody can act on what was erased: a unit that has not answered is told, and owes nothing more.
 pub(super) fn take_back(case: &Case) -> Vec<Event> {
-    recall(case, RecallReason::Erased).into_iter().collect()
+    recall(case, RecallReason::Erased)
 }
 
 /// Levels 4 and 5, a case given back, and any case the office wants with another unit.
@@ -103,9 +109,9 @@ pub(super) fn dispatch_on_order(
     if facts.accusation() && !oversight {
         return Err(Rejection::OversightOnly);
     }
-    match case.dispatches.last() {
-        Some(last) if last.end.is_none() && last.unit == unit => Ok(Vec::new()),
-        Some(last) if last.end == Some(super::End::Answered) && !case.reopened => {
+    match case.lead() {
+        Some((_, last)) if last.end.is_none() && last.unit == unit => Ok(Vec::new()),
+        Some((_, last)) if last.end == Some(super::End::Answered) && !case.reopened => {
             Err(Rejection::AlreadyAnswered)
         }
         _ => Ok(dispatch(case, unit, Basis::OfficeOrder)),
@@ -113,7 +119,12 @@ pub(super) fn dispatch_on_order(
 }
 
 /// After a return: at once before the better unit, the first time and if nothing speaks against it; else the office decides.
-pub(super) fn after_return(case: &Case, routed: &Routed, better: Option<(UnitCode, bool)>) -> Event {
+pub(super) fn after_return(
+    case: &Case,
+    routed: &Routed,
+    better: Option<(UnitCode, bool)>,
+    revision: u32,
+) -> Event {
     let facts = &routed.inputs.facts;
     match better {
         // A bouncing case needs a decision, not a third guess; an accused body must not choose who gets the accusation.
@@ -121,7 +132,7 @@ pub(super) fn after_return(case: &Case, routed: &Routed, better: Option<(UnitCod
             Event::CaseDispatched {
                 unit,
                 office: routed.office,
-                revision: case.revision() + 1,
+                revision,
                 basis: Basis::BetterUnit,
             }
         }
@@ -136,6 +147,7 @@ pub(super) fn after_conflict(
     routed: &Routed,
     unit: &UnitCode,
     above: Option<UnitCode>,
+    revision: u32,
 ) -> Vec<Event> {
     let mut about = case.about().to_vec();
     if !about.contains(unit) {
@@ -158,7 +170,7 @@ pub(super) fn after_conflict(
             let dispatched = Event::CaseDispatched {
                 unit: above,
                 office: routed.office,
-                revision: case.revision() + 1,
+                revision,
                 basis: Basis::LevelAbove,
             };
             vec![Event::CaseRouted(again), dispatched]
@@ -182,39 +194,83 @@ pub(super) fn must_be_valid(unit: &UnitCode, standing: Standing) -> Result<bool,
     }
 }
 
-/// Whoever had it, and is not the one who gets it, is told that it is over.
+/// Whoever had it, and is not the one who gets it, is told that it is over, and so is whoever took part.
 fn dispatch(case: &Case, unit: UnitCode, basis: Basis) -> Vec<Event> {
-    let Some(office) = case.routed.as_ref().map(|routed| routed.office) else {
+    let Some(routed) = &case.routed else {
         return Vec::new();
     };
-    let recalled = if case.last_unit() == Some(&unit) {
-        None
+    let mut events = if case.last_unit() == Some(&unit) {
+        Vec::new()
     } else {
         recall(case, RecallReason::Elsewhere)
     };
-    let revision = case.revision() + 1 + u32::from(recalled.is_some());
-    let dispatched = Event::CaseDispatched {
+    let case = events.iter().fold(case.clone(), Routing::evolve);
+    let revision = case.revision() + 1;
+    let joined = by_policy(&case, routed, &unit, revision);
+    events.push(Event::CaseDispatched {
         unit,
-        office,
+        office: routed.office,
         revision,
         basis,
-    };
-    recalled.into_iter().chain([dispatched]).collect()
+    });
+    events.extend(joined);
+    events
 }
 
-/// Takes the case back from the unit that has it, if one has.
-fn recall(case: &Case, reason: RecallReason) -> Option<Event> {
-    let office = case.routed.as_ref()?.office;
-    let last = case.dispatches.last().filter(|last| last.end.is_none())?;
-    Some(Event::CaseRecalled {
-        on: Notice {
-            unit: last.unit.clone(),
-            revision: case.revision(),
-        },
-        office,
-        revision: case.revision() + 1,
-        reason,
-    })
+/// Who takes part as soon as the lead that the policy proposed has the case by `dispatch`, and does not yet.
+fn by_policy(case: &Case, routed: &Routed, lead: &UnitCode, dispatch: u32) -> Vec<Event> {
+    let with = match routed.units.split_first() {
+        Some((first, with)) if routed.join && first == lead => with,
+        _ => &[],
+    };
+    let missing = with
+        .iter()
+        .filter(|unit| !case.about().contains(unit) && case.joined().all(|(_, it)| it.unit != **unit));
+    let joined = missing
+        .zip(dispatch + 1..)
+        .map(|(unit, revision)| Event::UnitJoined {
+            on: Notice {
+                unit: unit.clone(),
+                revision,
+            },
+            office: routed.office,
+            dispatch,
+            basis: JoinBasis::Policy,
+        });
+    joined.collect()
+}
+
+/// Takes the case back from the unit that has it, if one has, and from those that take part.
+fn recall(case: &Case, reason: RecallReason) -> Vec<Event> {
+    let lead = case.lead().filter(|(_, last)| last.end.is_none());
+    recall_from(case, lead.into_iter().chain(case.joined()), reason)
+}
+
+/// Takes the case back from those that take part.
+pub(super) fn recall_joined(case: &Case) -> Vec<Event> {
+    recall_from(case, case.joined(), RecallReason::Elsewhere)
+}
+
+fn recall_from<'a>(
+    case: &Case,
+    from: impl Iterator<Item = (u32, &'a Dispatch)>,
+    reason: RecallReason,
+) -> Vec<Event> {
+    let Some(office) = case.routed.as_ref().map(|routed| routed.office) else {
+        return Vec::new();
+    };
+    let recalled = from
+        .zip(case.revision() + 1..)
+        .map(|((of, it), revision)| Event::CaseRecalled {
+            on: Notice {
+                unit: it.unit.clone(),
+                revision: of,
+            },
+            office,
+            revision,
+            reason,
+        });
+    recalled.collect()
 }
 
 fn to_office(routed: &Routed, clause: &str) -> Event {

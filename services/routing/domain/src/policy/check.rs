@@ -386,7 +386,14 @@ fn misfit<'a>(policy: &'a Policy, clause: &'a Clause, facts: &Facts, date: Date)
 /// Clauses that match the same report, of which neither narrows the other, and which say different things.
 fn overlaps(policy: &Policy) -> Vec<Note> {
     let clauses = &policy.clauses;
-    let says = |clause: &Clause| (clause.office, clause.lead.clone(), clause.with.clone());
+    let says = |clause: &Clause| {
+        (
+            clause.office,
+            clause.lead.clone(),
+            clause.with.clone(),
+            clause.join,
+        )
+    };
     let mut open: Vec<(usize, usize)> = Vec::new();
     for (at, clause) in clauses.iter().enumerate() {
         for (after, later) in clauses.iter().enumerate().skip(at + 1) {

@@ -36,6 +36,8 @@ struct ClauseText {
     lead: Option<UnitCode>,
     #[serde(default)]
     with: Vec<UnitCode>,
+    #[serde(default)]
+    join: bool,
 }
 
 #[derive(Deserialize)]
@@ -137,6 +139,7 @@ impl Clause {
             office,
             lead,
             with,
+            join,
         } = text;
         Ok(Self {
             id,
@@ -144,6 +147,7 @@ impl Clause {
             office,
             lead,
             with,
+            join,
         })
     }
 }

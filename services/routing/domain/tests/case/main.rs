@@ -3,5 +3,6 @@
 
 mod desk;
 mod laws;
+mod more;
 mod said;
 mod ways;

@@ -6,7 +6,8 @@ use jiff::civil::{Date, date};
 use kernel::taxonomy::{Destination, Kind, Level, Topic, Urgency};
 use routing_domain::policy::BUILT_IN;
 use routing_domain::{
-    Basis, Command, Event, Facts, Notice, Outcome, Policy, RecallReason, ReturnReason, Routed, UnitCode,
+    Basis, Command, Event, Facts, JoinBasis, Notice, Outcome, Policy, RecallReason, ReturnReason, Routed,
+    UnitCode,
 };
 
 pub(crate) static CITY: LazyLock<Policy> = LazyLock::new(|| Policy::parse(BUILT_IN).unwrap());
@@ -88,6 +89,26 @@ pub(crate) fn give_back(on: Notice, better: Option<&str>) -> Command {
         in_words: true,
         better,
         above: None,
+    }
+}
+
+pub(crate) fn join(on: Notice, other: &str) -> Command {
+    let unit = unit(other);
+    let standing = CITY.standing(&unit, &[DAY]);
+    Command::Join {
+        on,
+        unit,
+        standing,
+        in_words: true,
+    }
+}
+
+pub(crate) fn joined(of: &Routed, on: Notice, dispatch: u32, basis: JoinBasis) -> Event {
+    Event::UnitJoined {
+        on,
+        office: of.office,
+        dispatch,
+        basis,
     }
 }
 
