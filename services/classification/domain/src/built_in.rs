@@ -20,6 +20,7 @@ const DATA: [&str; 2] = [
         include_str!("../data/reports-2026-c.jsonl"),
         include_str!("../data/reports-2026-d.jsonl"),
         include_str!("../data/reports-2026-e.jsonl"),
+        include_str!("../data/reports-2026-f.jsonl"),
     ),
 ];
 
