@@ -8,5 +8,6 @@ mod desk;
 mod more;
 mod orders;
 mod race;
+mod receiver;
 mod webhook;
 mod world;
