@@ -11,6 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "routing",
         "feedback",
         "console",
+        "policy",
     ]
     .map(|service| root.join(format!("hoiam/{service}/v1/{service}.proto")));
     for file in &files {

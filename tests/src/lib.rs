@@ -1,5 +1,6 @@
 //! The whole system as a user meets it: `hoiam up` as a process in a temporary folder, and the command `hoiam` beside it.
 
+pub mod disk;
 pub mod programs;
 pub mod reports;
 pub mod story;

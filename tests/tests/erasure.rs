@@ -1,32 +1,9 @@
 //! What the law says to erase is erased everywhere: searched for, found, erased, and then nowhere; and the key over all keys is rotated.
 
-use std::path::{Path, PathBuf};
-
 use hoiam_tests::System;
+use hoiam_tests::disk::files_with;
 use hoiam_tests::system::wait_for;
 use testkit::softhsm::Token;
-
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).expect("a readable folder").flatten() {
-        if entry.path().is_dir() {
-            files(&entry.path(), found);
-        } else {
-            found.push(entry.path());
-        }
-    }
-}
-
-/// In which files below a folder these bytes stand.
-fn files_with(folder: &Path, wanted: &[u8]) -> Vec<PathBuf> {
-    let mut paths = Vec::new();
-    files(folder, &mut paths);
-    paths.retain(|path| {
-        // A file may be gone by now.
-        let bytes = std::fs::read(path).unwrap_or_default();
-        bytes.windows(wanted.len()).any(|it| it == wanted)
-    });
-    paths
-}
 
 fn outbox(system: &System) -> usize {
     std::fs::read_dir(system.data().join("outbox")).map_or(0, |folder| folder.flatten().count())

@@ -42,7 +42,7 @@ pub struct Caller {
     /// Stream categories they may append to.
     #[serde(default)]
     pub append: Vec<String>,
-    /// Purposes they may open content for (`classify`, `route`, `answer`, `handle`, `review`, `inspect`, `policy`).
+    /// Purposes they may open content for (`classify`, `route`, `answer`, `handle`, `review`, `inspect`, `policy`, `learn`, `backtest`).
     #[serde(default)]
     pub purposes: Vec<String>,
     /// What needs a right of its own: `erase` (content, for ever), `search` (in sealed content).

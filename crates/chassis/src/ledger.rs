@@ -21,7 +21,7 @@ use tonic::transport::Endpoint;
 pub use append::{Append, Appended, AppendedEvent, Expected, Guard, NewEvent, Origin, StreamWrite};
 pub use contracts::grpc::ledger::{Cursor, Filter, HeadReply, Lease, Purpose};
 pub use error::{LedgerError, Remedy};
-pub use open::{Opened, Opening};
+pub use open::{Opened, Opening, Run};
 pub use prove::Proof;
 pub use read::Range;
 
@@ -156,7 +156,7 @@ impl LedgerClient {
         positions: &[Position],
         reader: Option<(Actor, &str)>,
     ) -> Result<HashMap<Position, Opened>, LedgerError> {
-        Ok(open::open(self, purpose, positions, reader).await?.contents)
+        Ok(open::open(self, purpose, positions, reader, None).await?.contents)
     }
 
     /// The same for a person or an outside body, with the position at which their reading is on record.
@@ -170,7 +170,23 @@ impl LedgerClient {
         reader: Actor,
         role: &str,
     ) -> Result<Opening, LedgerError> {
-        open::open(self, purpose, positions, Some((reader, role))).await
+        open::open(self, purpose, positions, Some((reader, role)), None).await
+    }
+
+    /// Opens reports in a person's run (`learn`, `backtest`), which is one event however many calls it takes.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub async fn open_in_run(
+        &self,
+        purpose: Purpose,
+        positions: &[Position],
+        run: &Run,
+    ) -> Result<HashMap<Position, Opened>, LedgerError> {
+        let reader = Some(run.reader());
+        Ok(open::open(self, purpose, positions, reader, Some(run))
+            .await?
+            .contents)
     }
 
     /// Erases what was sealed for a case, for ever. Repeated with the same request id it is answered with what was done.

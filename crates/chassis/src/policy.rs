@@ -1,5 +1,7 @@
 //! Policies as events: a service publishes its own at start, and decides by the version that was in force at an event's cause.
 
+mod serve;
+
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use kernel::{Actor, Instant, Position, RequestId, StreamId};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
+pub use serve::service;
+
 use crate::consumer::Failure;
 use crate::ledger::{
     Append, Appended, Expected, LedgerClient, LedgerError, NewEvent, Opened, Purpose, StreamWrite,
@@ -21,7 +25,7 @@ use crate::ledger::{
 const ATTEMPTS: usize = 5;
 
 /// Reads a policy from its version and its text, or says why it is none.
-pub type Parse<P> = Box<dyn Fn(&Code, &str) -> Result<P, String> + Send + Sync>;
+pub type Parse<P> = Arc<dyn Fn(&Code, &str) -> Result<P, String> + Send + Sync>;
 
 /// The policy in force, and what decisions call it.
 #[derive(Debug)]
@@ -107,6 +111,16 @@ pub fn in_force(published: &[Publication], position: Position, at: Instant) -> O
     due.max_by_key(|version| (version.from, version.position))
 }
 
+/// What decisions call a policy: the first 16 hex digits of its hash.
+#[must_use]
+pub fn version_of(text: &str) -> Code {
+    Code::lossy(&sha256_of(text)[..16])
+}
+
+fn sha256_of(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
+}
+
 /// Why a person's version is not on record.
 #[derive(Debug, thiserror::Error)]
 pub enum NotPublished {
@@ -138,7 +152,7 @@ impl<E: PolicyPublished, P: Send + Sync + 'static> Policies<E, P> {
         Self {
             ledger,
             service,
-            parse: Box::new(parse),
+            parse: Arc::new(parse),
             known: Mutex::new(Known {
                 up_to: Position(0),
                 published: Vec::new(),
@@ -174,6 +188,7 @@ impl<E: PolicyPublished, P: Send + Sync + 'static> Policies<E, P> {
         let published = self
             // At once, whatever the clocks of this machine and of the ledger's say.
             .draft(text, source, Instant(0))
+            .await
             .map_err(|why| anyhow::anyhow!("the {} of {} is not valid: {why}", E::CATEGORY, self.service))?;
         for _ in 0..ATTEMPTS {
             let (events, history) = self
@@ -229,6 +244,7 @@ impl<E: PolicyPublished, P: Send + Sync + 'static> Policies<E, P> {
     ) -> Result<Publication, NotPublished> {
         let published = self
             .draft(text, "published", from)
+            .await
             .map_err(NotPublished::Invalid)?;
         let stored = |events: &[Recorded]| -> Result<Option<Publication>, DecodeError> {
             let ours = events.iter().find(|event| event.request == request);
@@ -254,11 +270,18 @@ impl<E: PolicyPublished, P: Send + Sync + 'static> Policies<E, P> {
     }
 
     /// The publication of a text, if it parses.
-    fn draft(&self, text: &str, source: &str, from: Instant) -> Result<E, String> {
-        let sha256 = hex::encode(Sha256::digest(text.as_bytes()));
-        let version = Code::lossy(&sha256[..16]);
-        (self.parse)(&version, text)?;
+    async fn draft(&self, text: &str, source: &str, from: Instant) -> Result<E, String> {
+        let (sha256, version) = (sha256_of(text), version_of(text));
+        self.parsed(&version, text.to_owned()).await?;
         Ok(E::new(version, Code::lossy(&sha256), Code::lossy(source), from))
+    }
+
+    /// Reads a text where it may take its time.
+    #[expect(clippy::disallowed_methods, reason = "a policy may take long to read")]
+    async fn parsed(&self, version: &Code, text: String) -> Result<P, String> {
+        let (parse, version) = (Arc::clone(&self.parse), version.clone());
+        let parsed = tokio::task::spawn_blocking(move || parse(&version, &text)).await;
+        parsed.unwrap_or_else(|error| Err(format!("reading it broke off: {error}")))
     }
 
     /// The stream, and what it says.
@@ -351,7 +374,10 @@ impl<E: PolicyPublished, P: Send + Sync + 'static> Policies<E, P> {
 
     async fn read(&self, position: Position, version: Code) -> Result<InForce<P>, Failure> {
         let text = self.open(position, &version).await?;
-        let policy = (self.parse)(&version, &text).map_err(|why| Self::unreadable(&version, &why))?;
+        let policy = self
+            .parsed(&version, text)
+            .await
+            .map_err(|why| Self::unreadable(&version, &why))?;
         Ok(InForce {
             version,
             policy: Arc::new(policy),

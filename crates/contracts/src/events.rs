@@ -90,6 +90,7 @@ catalogue!(
     message::MessageFailed,
     access::ContentOpened,
     ledger::ClockAccepted,
+    access::ReportsOpened,
     access::ContentErased,
     access::ContentSearched,
     access::KeyRotated,

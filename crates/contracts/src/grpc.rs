@@ -25,6 +25,9 @@ pub mod feedback {
 pub mod console {
     tonic::include_proto!("hoiam.console.v1");
 }
+pub mod policy {
+    tonic::include_proto!("hoiam.policy.v1");
+}
 
 /// All file descriptors, for server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hoiam.fds"));

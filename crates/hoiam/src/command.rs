@@ -202,9 +202,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Prove(arguments) => prove::run(&data, &arguments).await.map(done),
         Command::Witness(arguments) => witness::run(arguments).await.map(done),
         Command::Ledger(arguments) => ledger::run(&data, arguments).await,
-        Command::Classify(arguments) => classify::run(&arguments).map(done),
+        Command::Classify(arguments) => classify::run(&data, &arguments).await.map(done),
         Command::Eval(arguments) => eval::run(&arguments).map(done),
-        Command::Train(arguments) => train::run(&data, &arguments).map(done),
+        Command::Train(arguments) => train::run(&data, &arguments).await.map(done),
         Command::Bench(arguments) => Box::pin(bench::run(arguments)).await.map(done),
     }
 }

@@ -23,7 +23,7 @@ const CALLERS: [(&str, CallerKind, &[&str], &[&str]); 8] = [
         "classification",
         CallerKind::Service,
         &["classification", "classification-policy"],
-        &["classify", "policy"],
+        &["classify", "learn", "policy"],
     ),
     (
         "routing",
@@ -64,7 +64,7 @@ const CALLERS: [(&str, CallerKind, &[&str], &[&str]); 8] = [
             "routing-policy",
         ],
         &[
-            "classify", "route", "answer", "handle", "review", "inspect", "policy",
+            "classify", "route", "answer", "handle", "review", "inspect", "policy", "learn", "backtest",
         ],
     ),
 ];

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::Context;
 use chassis::config::{Problem, ServiceConfig, Settings, TelemetryConfig};
 use classification_domain::policy::BUILT_IN;
-use classification_domain::{Policy, PolicyError};
 
 /// Classification's configuration: flags, or `HOIAM_*` variables.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -13,7 +12,8 @@ pub struct Config {
     /// What every service is told.
     #[command(flatten)]
     pub service: ServiceConfig,
-    /// File with the classification rules (TOML); none: the built-in one. It is published when it differs from the one in force.
+    /// File with the classification rules (TOML); none: the built-in one. It is published when it differs from the one in force,
+    /// until a person publishes one (`hoiam policy publish --of classification`).
     #[arg(long, env = "HOIAM_CLASSIFICATION_POLICY")]
     pub policy: Option<PathBuf>,
     /// Folder of the models that a policy may name beside the built-in one: `<version>.jsonl`, as `hoiam train` stores them.
@@ -30,11 +30,7 @@ impl Config {
                 std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?
             }
         };
-        let policy = Policy::parse(&text)?;
-        if let Some(version) = policy.model_version() {
-            crate::policies::records(version, self.models.as_deref())
-                .ok_or_else(|| PolicyError::UnknownModel(version.to_owned()))?;
-        }
+        crate::policies::examine(&text, self.models.as_deref())?;
         Ok(text)
     }
 

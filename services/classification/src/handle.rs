@@ -5,19 +5,21 @@ use std::sync::Arc;
 use chassis::consumer::Failure;
 use chassis::ledger::{Append, Expected, LedgerClient, LedgerError, Opened, StreamWrite};
 use classification_domain::{
-    Classification, ClassificationCase, Command, Event, Finding, Given, Reason, Rejection, State, classify_at,
+    Classification, ClassificationCase, Command, Event, Finding, Given, Policy, Reason, Rejection, State,
+    classify_at,
 };
-use contracts::Recorded;
 use contracts::event::DecodeError;
 use contracts::events::classification::{ReviewDecided, ReviewRequested};
 use contracts::events::report::{EmergencySuspected, ReportReceived};
 use contracts::sealed::{Place, ReportContent};
+use contracts::{Code, Recorded};
 use kernel::taxonomy::{Kind, Urgency};
 use kernel::{Actor, CaseId, Clock, Decider, Position, RequestId, StreamId};
 
 use crate::error::Refusal;
+use crate::models::{Models, Speaking};
 use crate::payload::{self, Stating};
-use crate::policies::{InForce, Policies};
+use crate::policies::Policies;
 
 /// How often a decision is made again because the stream moved.
 const ATTEMPTS: usize = 5;
@@ -26,6 +28,7 @@ const ATTEMPTS: usize = 5;
 pub(crate) struct Handler {
     ledger: LedgerClient,
     policies: Arc<Policies>,
+    models: Models,
     clock: Arc<dyn Clock>,
 }
 
@@ -49,10 +52,16 @@ struct History {
 }
 
 impl Handler {
-    pub(crate) fn new(ledger: LedgerClient, policies: Arc<Policies>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        ledger: LedgerClient,
+        policies: Arc<Policies>,
+        models: Models,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             ledger,
             policies,
+            models,
             clock,
         }
     }
@@ -68,23 +77,22 @@ impl Handler {
         let Some(case) = cause.case else {
             return Err(Failure::poison("no_case", "the report belongs to no case"));
         };
-        let InForce { version, policy } = self.policies.at_cause(cause).await?;
+        let rules = self.policies.at_cause(cause).await?;
+        let Speaking {
+            version,
+            model,
+            policy,
+        } = self.models.speaking(&rules, cause.position).await?;
         let read = text_of(content)?;
         let erased = read.is_none();
-        let mut found = match &read {
-            Some(content) => classify_at(&policy, &content.text, given(&content.place)),
-            None => unreadable(),
-        };
         // What speaks of danger came by the express lane; so few do that their case may be read.
-        if received.express && self.suspected(case).await? {
-            found = found.suspected();
-        }
-        // What the channel knows (the call dropped) the text cannot show.
-        found.finding.complete &= received.complete;
+        let suspected = received.express && self.suspected(case).await?;
+        let found = found(&policy, read.as_ref(), received.complete, suspected);
         let express = received.express || found.finding.urgency == Urgency::Emergency;
         let request = RequestId::reaction(cause.id, consumer);
         let by = Stating {
             at: cause.recorded_at,
+            model,
             erased,
             review: Position(0),
             words: None,
@@ -162,6 +170,7 @@ impl Handler {
                 .find(|event| event.is::<ReviewRequested>());
             let by = Stating {
                 at: self.clock.now(),
+                model: Code::default(),
                 erased: false,
                 review: review.map_or(Position(0), |event| event.position),
                 words: decision.words.as_deref(),
@@ -186,8 +195,9 @@ impl Handler {
     }
 
     /// The rules in force now.
-    pub(crate) async fn rules(&self) -> Result<InForce, Refusal> {
-        Ok(self.policies.now(self.clock.now()).await?)
+    pub(crate) async fn rules(&self) -> Result<Speaking, Refusal> {
+        let rules = self.policies.now(self.clock.now()).await?;
+        Ok(self.models.speaking(&rules, Position(u64::MAX)).await?)
     }
 
     /// The case's own stream, as it was before a request of ours that is on record already.
@@ -242,6 +252,25 @@ fn state(events: Vec<Event>, by: &Stating<'_>) -> Vec<chassis::ledger::NewEvent>
         .into_iter()
         .map(|event| payload::stated(event, by))
         .collect()
+}
+
+/// What a policy makes of a report: its content, if it is there, what the channel knows (the call dropped) and the text cannot show, and
+/// whether intake found words of danger.
+#[must_use]
+pub fn found(
+    policy: &Policy,
+    content: Option<&ReportContent>,
+    complete: bool,
+    suspected: bool,
+) -> Classification {
+    let mut found = content.map_or_else(unreadable, |content| {
+        classify_at(policy, &content.text, given(&content.place))
+    });
+    if suspected {
+        found = found.suspected();
+    }
+    found.finding.complete &= complete;
+    found
 }
 
 /// The text; `None` when it was lawfully erased before it could be read.

@@ -4,6 +4,7 @@ mod api;
 mod config;
 mod error;
 mod handle;
+mod models;
 mod payload;
 mod policies;
 mod project;
@@ -17,6 +18,9 @@ use chassis::service::{Host, Life, Service};
 use tonic::service::Routes;
 
 pub use config::Config;
+pub use handle::found;
+pub use models::{Opener, Speaking, records, speaking};
+pub use policies::examine;
 
 /// The service.
 pub struct Classification;
@@ -47,14 +51,22 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let mut host = Host::start(Classification::NAME, &config.service, life).await?;
     let policies = Arc::new(policies::of(host.ledger.clone(), config.models.clone()));
     policies.publish(&text, config.source(), host.clock.now()).await?;
+    let models = models::Models::new(host.ledger.clone(), config.models.clone());
     let handler = handle::Handler::new(
         host.ledger.clone(),
         Arc::clone(&policies),
+        models,
         Arc::clone(&host.clock),
     );
     let handler = Arc::new(handler);
+    // Before the first report waits for it; a model that cannot learn yet holds reports up, not the start.
+    if let Err(refusal) = handler.rules().await {
+        tracing::error!(error = %chassis::telemetry::chain(&refusal), "the rules in force cannot be used yet");
+    }
     host.reactor(Arc::new(react::Reactor::new(Arc::clone(&handler))));
     let reviews = host.projector(Arc::new(project::Reviews::new(store.clone())));
     let api = api::service(handler, store, reviews, host.callers.clone());
-    host.serve(Routes::new(api), axum::Router::new()).await
+    let versions = chassis::policy::service(policies, host.callers.clone(), Arc::clone(&host.clock));
+    host.serve(Routes::new(api).add_service(versions), axum::Router::new())
+        .await
 }

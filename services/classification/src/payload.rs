@@ -116,6 +116,8 @@ pub(crate) fn heard(recorded: &Recorded) -> Result<Option<Event>, DecodeError> {
 pub(crate) struct Stating<'a> {
     /// When it happened.
     pub(crate) at: Instant,
+    /// Version of the model that spoke; empty: none.
+    pub(crate) model: Code,
     /// Whether the content was erased before it could be read.
     pub(crate) erased: bool,
     /// Position of the review that is answered.
@@ -140,6 +142,7 @@ pub(crate) fn stated(event: Event, by: &Stating<'_>) -> NewEvent {
                 confidence,
                 evidence: all(&evidence),
                 policy: Code::lossy(&policy),
+                model: by.model.clone(),
             };
             NewEvent::of(&payload, own, by.at)
         }
@@ -161,6 +164,7 @@ pub(crate) fn stated(event: Event, by: &Stating<'_>) -> NewEvent {
                 confidence,
                 evidence: all(&evidence),
                 policy: Code::lossy(&policy),
+                model: by.model.clone(),
             };
             NewEvent::of(&payload, own, by.at)
         }

@@ -48,7 +48,11 @@ fn every_event_a_case_can_have_is_told_in_words_in_both_languages() {
         "ledger",
     ];
     // Of the vault as a whole, though it tells them in the category of its other facts.
-    let of_the_vault = ["access.content_searched.v1", "access.key_rotated.v1"];
+    let of_the_vault = [
+        "access.content_searched.v1",
+        "access.reports_opened.v1",
+        "access.key_rotated.v1",
+    ];
     // Of a unit; what becomes of each notice is of the case.
     let of_a_unit = [
         "routing-outlet.outlet_set.v1",

@@ -120,6 +120,7 @@ impl World {
             confidence: 900,
             evidence: Vec::new(),
             policy,
+            model: Code::default(),
         };
         self.state(case, &classified).await;
         let unit = Code::lossy("so_xd");

@@ -1,7 +1,6 @@
 //! Routing over gRPC: the office's orders, and the desk of a unit for its system or its officers.
 
 pub(crate) mod outlet;
-mod policy;
 mod watch;
 mod who;
 
@@ -16,11 +15,10 @@ use chassis::telemetry::trace;
 use contracts::grpc::routing::routing_server::{Routing, RoutingServer};
 use contracts::grpc::routing::{
     AnswerQuestionRequest, AskRequest, DispatchRequest, Done, JoinRequest, ListCasesReply, ListCasesRequest,
-    ListDeliveriesReply, ListDeliveriesRequest, ListOutletsReply, ListOutletsRequest, ListPoliciesReply,
-    ListPoliciesRequest, ListUnitsReply, ListUnitsRequest, Notice, OpenReply, OutletRequest, PolicyVersion,
-    ProgressRequest, PublishPolicyRequest, Question, ReadPolicyReply, ReadPolicyRequest,
-    ReplayDeliveriesRequest, ResultRequest, ReturnRequest, SetOutletReply, SetOutletRequest, Unit, UnitCase,
-    UnitRequest, WatchRequest,
+    ListDeliveriesReply, ListDeliveriesRequest, ListOutletsReply, ListOutletsRequest, ListUnitsReply,
+    ListUnitsRequest, Notice, OpenReply, OutletRequest, ProgressRequest, Question, ReplayDeliveriesRequest,
+    ResultRequest, ReturnRequest, SetOutletReply, SetOutletRequest, Unit, UnitCase, UnitRequest,
+    WatchRequest,
 };
 use contracts::wire::DeskRequest;
 use futures::stream::BoxStream;
@@ -336,38 +334,6 @@ impl Routing for Api {
             })
             .collect();
         Ok(Response::new(ListUnitsReply { units }))
-    }
-
-    async fn publish_policy(
-        &self,
-        request: Request<PublishPolicyRequest>,
-    ) -> Result<Response<PolicyVersion>, Status> {
-        let caller = self.callers.authenticate(request.metadata())?;
-        let request = request.into_inner();
-        let by = who::publishes(&caller, &request.actor)?;
-        Ok(Response::new(
-            policy::publish(&self.handler, &caller.name, by, request).await?,
-        ))
-    }
-
-    async fn list_policies(
-        &self,
-        request: Request<ListPoliciesRequest>,
-    ) -> Result<Response<ListPoliciesReply>, Status> {
-        let caller = self.callers.authenticate(request.metadata())?;
-        who::reads_policies(&caller)?;
-        let versions = policy::list(&self.handler).await?;
-        Ok(Response::new(ListPoliciesReply { versions }))
-    }
-
-    async fn read_policy(
-        &self,
-        request: Request<ReadPolicyRequest>,
-    ) -> Result<Response<ReadPolicyReply>, Status> {
-        let caller = self.callers.authenticate(request.metadata())?;
-        who::reads_policies(&caller)?;
-        let position = Position(request.into_inner().position);
-        Ok(Response::new(policy::read(&self.handler, position).await?))
     }
 
     async fn set_outlet(

@@ -244,16 +244,6 @@ impl Handler {
         &self.ledger
     }
 
-    /// The versions of the policy.
-    pub(crate) fn policies(&self) -> &Policies {
-        &self.policies
-    }
-
-    /// The present instant.
-    pub(crate) fn now(&self) -> kernel::Instant {
-        self.clock.now()
-    }
-
     /// The policy in force and the present instant.
     pub(crate) async fn present(&self) -> Result<(Arc<Policy>, kernel::Instant), Refusal> {
         Ok((

@@ -58,7 +58,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     policies.publish(&text, config.source(), host.clock.now()).await?;
     let handler = Arc::new(handle::Handler::new(
         host.ledger.clone(),
-        policies,
+        Arc::clone(&policies),
         Arc::clone(&host.clock),
     ));
     host.reactor(Arc::new(react::Reactor::new(Arc::clone(&handler))));
@@ -94,5 +94,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     host.task("deliverer", deliverer.run(table, host.shutdown.clone()));
     let (callers, shutdown) = (host.callers.clone(), host.shutdown.clone());
     let api = api::service(desk, handler, store, cases, outlets, callers, shutdown);
-    host.serve(Routes::new(api), axum::Router::new()).await
+    let versions = chassis::policy::service(policies, host.callers.clone(), Arc::clone(&host.clock));
+    host.serve(Routes::new(api).add_service(versions), axum::Router::new())
+        .await
 }

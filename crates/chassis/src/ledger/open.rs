@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use contracts::grpc::ledger as wire;
 use kernel::{Actor, Position};
@@ -57,11 +58,38 @@ pub struct Opening {
     pub on_record: Option<Position>,
 }
 
+/// A person's run over many reports, on record as one event: whose, in which role, over which positions.
+#[derive(Clone, Debug)]
+pub struct Run {
+    id: [u8; 16],
+    reader: Actor,
+    role: String,
+    range: RangeInclusive<Position>,
+}
+
+impl Run {
+    /// A run of its own.
+    #[must_use]
+    pub fn new(reader: Actor, role: &str, range: RangeInclusive<Position>) -> Self {
+        Self {
+            id: uuid::Uuid::new_v4().into_bytes(),
+            reader,
+            role: role.to_owned(),
+            range,
+        }
+    }
+
+    pub(super) fn reader(&self) -> (Actor, &str) {
+        (self.reader.clone(), &self.role)
+    }
+}
+
 pub(super) async fn open(
     client: &LedgerClient,
     purpose: Purpose,
     positions: &[Position],
     reader: Option<(Actor, &str)>,
+    run: Option<&Run>,
 ) -> Result<Opening, LedgerError> {
     let (reader, role) = reader.map_or_else(Default::default, |(actor, role)| {
         (actor.to_string(), role.to_owned())
@@ -76,6 +104,11 @@ pub(super) async fn open(
             positions: part.iter().map(|p| p.0).collect(),
             reader: reader.clone(),
             role: role.clone(),
+            run: run.map(|run| wire::Run {
+                id: run.id.to_vec().into(),
+                from: run.range.start().0,
+                to: run.range.end().0,
+            }),
         };
         let reply = client
             .direct

@@ -21,6 +21,23 @@ pub struct ContentOpened {
 }
 payload!(ContentOpened, "access", "content_opened.v1");
 
+/// A person opened the reports of a range, to let a model learn or to decide them again under another policy; committed before the first was
+/// handed out. `access/<the run>`; which of them were opened is not said, so all may have been.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReportsOpened {
+    /// Who: an actor.
+    pub reader: Code,
+    /// In which role.
+    pub role: Code,
+    /// `learn` or `backtest`.
+    pub purpose: Code,
+    /// First position of the range.
+    pub from: u64,
+    /// Last position of the range.
+    pub to: u64,
+}
+payload!(ReportsOpened, "access", "reports_opened.v1");
+
 /// What was sealed for a case was erased: its ciphertext is gone and its key destroyed. Facts and proofs stay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ContentErased {

@@ -47,6 +47,10 @@ pub struct ReportClassified {
     pub evidence: Vec<Evidence>,
     /// Version of the classification policy in force at the cause's position.
     pub policy: Code,
+    /// Version of the model that spoke: the one the policy names, or what it is without the reports that were erased since. Empty: none, or
+    /// decided before events said it.
+    #[serde(default, skip_serializing_if = "Code::is_empty")]
+    pub model: Code,
 }
 payload!(ReportClassified, "classification", "report_classified.v1");
 
@@ -66,6 +70,9 @@ pub struct ReviewRequested {
     pub evidence: Vec<Evidence>,
     /// Version of the policy.
     pub policy: Code,
+    /// Version of the model that spoke, as of `report_classified`.
+    #[serde(default, skip_serializing_if = "Code::is_empty")]
+    pub model: Code,
 }
 payload!(ReviewRequested, "classification", "review_requested.v1");
 

@@ -1,13 +1,25 @@
-//! `hoiam classify`: what the built-in rules and model make of a text, and why. Offline: nothing is recorded, no system need run.
+//! `hoiam classify`: what the rules and the model in force make of a text, and why; where no system runs, the built-in ones. Nothing is recorded.
 
 use std::io::{IsTerminal, Read};
+use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use chassis::ledger::Run;
+use classification::Opener;
 use classification_domain::explain::{Explanation, explain};
+use classification_domain::policy::BUILT_IN;
+use classification_domain::record::Record;
 use classification_domain::{Evidence, Policy};
+use contracts::Code;
 use kernel::taxonomy::Topic;
+use kernel::{Actor, Instant, Position};
 use serde_json::{Value, json};
 
+use super::policy;
+use super::replay::local;
+use crate::connect::System;
+use crate::data::DataFolder;
 use crate::output;
 
 #[derive(clap::Args)]
@@ -17,26 +29,101 @@ use crate::output;
 pub(crate) struct Arguments {
     /// What is to be classified; without it, each line of standard input is one text.
     text: Option<String>,
+    /// Where the model in force learnt from reports on record: for whom they are opened, which is on record.
+    #[arg(long, value_name = "ACTOR")]
+    by: Option<String>,
     /// One JSON object a text.
     #[arg(long)]
     json: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let texts = match &arguments.text {
         Some(text) => vec![text.clone()],
         None => lines()?,
     };
-    let policy = Policy::built_in();
+    let asked = Asked::of(data, arguments.by.as_deref()).await?;
+    if !arguments.json {
+        output::line(format!("Version {} {}", asked.version, asked.what))?;
+    }
     for text in &texts {
-        let explained = explain(&policy, text);
+        let explained = explain(&asked.policy, text);
         if arguments.json {
-            output::json(&as_json(text, &explained))?;
+            output::json(&as_json(text, &explained, &asked))?;
         } else {
             tell(text, &explained)?;
         }
     }
     Ok(())
+}
+
+/// The policy that is asked.
+struct Asked {
+    policy: Arc<Policy>,
+    version: Code,
+    /// Whether it is the one in force.
+    in_force: bool,
+    /// What it is, in words after its version.
+    what: String,
+}
+
+impl Asked {
+    /// The policy in force on a data folder, else the built-in one.
+    async fn of(data: &Path, by: Option<&str>) -> anyhow::Result<Self> {
+        let Ok(system) = System::of(data) else {
+            return Ok(Self::built_in(
+                "is the built-in one; no system runs here".to_owned(),
+            ));
+        };
+        let (current, text) = policy::classification_in_force(data).await?;
+        let folder = DataFolder::at(data)?.models();
+        let model = Policy::parse(&text)?.model_version().map(str::to_owned);
+        let lines = model.and_then(|version| classification::records(&version, Some(&folder)));
+        let sealed = match lines {
+            Some(lines) => Record::read_all(&lines)?
+                .iter()
+                .any(|record| record.sealed.is_some()),
+            None => false,
+        };
+        if sealed && by.is_none() {
+            return Ok(Self::built_in(format!(
+                "is the built-in one; in force is {}, whose model learnt from reports on record: to ask it, say with --by for whom they are opened",
+                current.version
+            )));
+        }
+        let ledger = system.ledger().await?;
+        let run = match by {
+            None => None,
+            Some(by) => {
+                let by = Actor::parse(by)?;
+                let role = by.role().to_owned();
+                let head = Position(ledger.head(Position(0)).await?.position);
+                Some(Run::new(by, &role, Position(1)..=head))
+            }
+        };
+        let version = Code::lossy(&current.version);
+        let (speaking, _) =
+            classification::speaking(version, text, Some(folder), &Opener { ledger, run }).await?;
+        Ok(Self {
+            policy: speaking.policy,
+            version: speaking.version,
+            in_force: true,
+            what: format!(
+                "is in force since {}, by {}",
+                local(Instant(current.from)),
+                current.actor
+            ),
+        })
+    }
+
+    fn built_in(what: String) -> Self {
+        Self {
+            policy: Arc::new(Policy::built_in()),
+            version: chassis::policy::version_of(BUILT_IN),
+            in_force: false,
+            what,
+        }
+    }
 }
 
 fn lines() -> anyhow::Result<Vec<String>> {
@@ -63,7 +150,7 @@ fn code(topic: Option<Topic>) -> &'static str {
     topic.map_or("-", Topic::code)
 }
 
-fn as_json(text: &str, explained: &Explanation) -> Value {
+fn as_json(text: &str, explained: &Explanation, asked: &Asked) -> Value {
     let found = &explained.found;
     let evidence = |all: &[Evidence]| -> Vec<Value> {
         all.iter()
@@ -76,6 +163,8 @@ fn as_json(text: &str, explained: &Explanation) -> Value {
             .collect()
     };
     json!({
+        "policy": asked.version,
+        "in_force": asked.in_force,
         "finding": found.finding,
         "confidence": f64::from(found.confidence) / 1000.0,
         "review": found.needs_review(),

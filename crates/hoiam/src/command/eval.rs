@@ -104,7 +104,7 @@ fn speed(policy: &Policy, records: &[Record]) -> anyhow::Result<f64> {
 }
 
 /// Seconds of processor time this process has used.
-fn used() -> anyhow::Result<f64> {
+pub(super) fn used() -> anyhow::Result<f64> {
     let usage = getrusage(UsageWho::RUSAGE_SELF).context("the processor time cannot be read")?;
     let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
     Ok(seconds(usage.user_time()) + seconds(usage.system_time()))

@@ -1,4 +1,4 @@
-//! `hoiam policy`: a routing policy before it decides, and what it decided.
+//! `hoiam policy`: a policy before it decides, and what it decided; routing's, or with `--of classification` the rules of classification.
 
 mod backtest;
 mod check;
@@ -10,16 +10,41 @@ mod source;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use anyhow::bail;
+use clap::{Subcommand, ValueEnum};
+use contracts::grpc::policy::Version;
 use routing::domain::UnitCode;
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  hoiam policy check new.toml\n  hoiam policy diff current new.toml\n  hoiam policy publish new.toml --by operator:lan --from 2026-12-01T00:00\n  hoiam policy explain HA-7K3MX-9QP4T-5"
+    after_help = "Examples:\n  hoiam policy check new.toml\n  hoiam policy diff current new.toml\n  hoiam policy publish new.toml --by operator:lan --from 2026-12-01T00:00\n  hoiam policy explain HA-7K3MX-9QP4T-5\n  hoiam policy publish new.toml --by operator:lan --of classification"
 )]
 pub(crate) struct Arguments {
+    /// Whose policy.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "SERVICE")]
+    of: Of,
     #[command(subcommand)]
     command: Command,
+}
+
+/// Whose policy is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Of {
+    /// Which office and units get a case.
+    #[default]
+    Routing,
+    /// What a report is found to be, and by which model.
+    Classification,
+}
+
+impl Of {
+    /// The service that decides by it.
+    const fn service(self) -> &'static str {
+        match self {
+            Self::Routing => "routing",
+            Self::Classification => "classification",
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -36,21 +61,34 @@ enum Command {
     Show(publish::ShowArguments),
     /// Why a case went where it went.
     Explain(explain::Arguments),
-    /// Which cases on record would have gone elsewhere under a policy; nothing is written.
+    /// Which cases on record would have gone elsewhere, or been found otherwise, under a policy; nothing follows from it.
     Backtest(backtest::Arguments),
 }
 
 pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let of = arguments.of;
     let done = |()| ExitCode::SUCCESS;
     match arguments.command {
-        Command::Check(arguments) => check::run(&arguments),
-        Command::Diff(arguments) => diff::run(data, &arguments).await.map(done),
-        Command::Publish(arguments) => publish::run(data, &arguments).await.map(done),
-        Command::List(arguments) => publish::list(data, &arguments).await.map(done),
-        Command::Show(arguments) => publish::show(data, &arguments).await.map(done),
-        Command::Explain(arguments) => explain::run(data, &arguments).await.map(done),
-        Command::Backtest(arguments) => backtest::run(data, &arguments).await.map(done),
+        Command::Check(arguments) => check::run(data, of, &arguments),
+        Command::Diff(arguments) => diff::run(data, of, &arguments).await.map(done),
+        Command::Publish(arguments) => publish::run(data, of, &arguments).await.map(done),
+        Command::List(arguments) => publish::list(data, of, &arguments).await.map(done),
+        Command::Show(arguments) => publish::show(data, of, &arguments).await.map(done),
+        Command::Explain(arguments) if of == Of::Routing => explain::run(data, &arguments).await.map(done),
+        Command::Explain(_) => bail!(
+            "which rules found what is in the case's story: `hoiam case CODE`; `hoiam classify` explains a text"
+        ),
+        Command::Backtest(arguments) if of == Of::Routing => backtest::run(data, &arguments).await.map(done),
+        Command::Backtest(arguments) => backtest::reports::run(data, &arguments).await.map(done),
     }
+}
+
+/// The classification policy in force, and its text.
+pub(super) async fn classification_in_force(data: &Path) -> anyhow::Result<(Version, String)> {
+    let mut versions = source::Versions::of(data, Of::Classification).await?;
+    let version = versions.named("current")?;
+    let text = versions.text(&version).await?;
+    Ok((version, text))
 }
 
 /// Units as they are listed: the lead first.

@@ -204,7 +204,7 @@ fn own_callers() -> Vec<Caller> {
             "classification",
             Service,
             &["classification", "classification-policy"],
-            &["classify", "policy"],
+            &["classify", "learn", "policy"],
             true,
             false,
         ),
@@ -242,7 +242,7 @@ fn own_callers() -> Vec<Caller> {
         ),
         Caller {
             rights: ["erase", "search"].map(str::to_owned).to_vec(),
-            ..caller("admin", Admin, &[], &[], true, true)
+            ..caller("admin", Admin, &[], &["learn", "backtest"], true, true)
         },
     ]
 }

@@ -10,8 +10,10 @@ use vietnam::{Folded, Phrases};
 use crate::finding::Reason;
 use crate::model::{self, Model};
 
+mod diff;
 mod raw;
 
+pub use diff::{Edit, difference};
 use raw::Raw;
 pub use raw::{ModelSettings, Settings};
 

@@ -1,15 +1,23 @@
-//! A labelled report: what the model learns from and what is measured on. One JSON object a line, as the labelling guide has it.
+//! A labelled report: what the model learns from and what is measured on. One JSON object a line, as the labelling guide has it; where it is a
+//! citizen's, the line says where its text is sealed instead of the text.
 
+use kernel::CaseId;
 use kernel::taxonomy::{Field, Kind, Level, Topic, Urgency};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Learning, Model};
 
 /// A report and what a person says it is.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Stable id.
     pub id: String,
-    /// As it arrived.
+    /// As it arrived; empty where it is sealed and not opened.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text: String,
+    /// Where the text is sealed, instead of the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Sealed>,
     /// Whether it can be acted on without asking back.
     pub complete: bool,
     /// None when it is not a report.
@@ -31,7 +39,7 @@ pub struct Record {
 }
 
 /// The parts of a place as a text names them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Named {
     /// Street, alley, bridge, canal or park.
@@ -40,6 +48,15 @@ pub struct Named {
     pub ward: Option<String>,
     /// District of before July 2025.
     pub district: Option<String>,
+}
+
+/// Where the text of a citizen's report is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// Position of its `report_received`.
+    pub position: u64,
+    /// Its case.
+    pub case: CaseId,
 }
 
 /// A line that is no labelled report.
@@ -73,6 +90,9 @@ impl Record {
             }
             let bad = |why: String| BadRecord { line: at + 1, why };
             let record: Self = serde_json::from_str(line).map_err(|error| bad(told(&error)))?;
+            if record.text.is_empty() != record.sealed.is_some() {
+                return Err(bad("it has neither `text` nor `sealed`, or both".to_owned()));
+            }
             if record.topic.map(Topic::field) != record.field {
                 return Err(bad("`field` is not the one its `topic` belongs to".to_owned()));
             }
@@ -82,6 +102,40 @@ impl Record {
             records.push(record);
         }
         Ok(records)
+    }
+
+    /// The records of lines whose sealed texts are handed in, by position, and the version of the model they give. Who is not there was erased:
+    /// the line is left out, and what is learnt without it is another model.
+    ///
+    /// # Errors
+    /// As `read_all`.
+    pub fn opened(
+        lines: &str,
+        mut text_of: impl FnMut(u64) -> Option<String>,
+    ) -> Result<Learnable, BadRecord> {
+        let (mut kept, mut records) = (String::with_capacity(lines.len()), Vec::new());
+        let all = Self::read_all(lines)?;
+        let before = all.len();
+        let full = lines.split_inclusive('\n').filter(|line| !line.trim().is_empty());
+        for (line, mut record) in full.zip(all) {
+            if let Some(sealed) = record.sealed {
+                let Some(text) = text_of(sealed.position) else {
+                    continue;
+                };
+                record.text = text;
+            }
+            kept.push_str(line);
+            records.push(record);
+        }
+        Ok(Learnable {
+            version: Model::version_of(
+                if records.len() == before { lines } else { &kept },
+                &Learning::default(),
+            ),
+            left_out: before - records.len(),
+            lines: kept,
+            records,
+        })
     }
 
     /// Whether a person must see it before anything leaves the house: a denunciation, corruption, or about an official's conduct.
@@ -94,6 +148,19 @@ impl Record {
         self.kind == Kind::Denunciation
             || (about && !matches!(self.kind, Kind::Thanks | Kind::Suggestion | Kind::Question))
     }
+}
+
+/// What a model can learn from today.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Learnable {
+    /// The version of the model they give.
+    pub version: String,
+    /// With their texts.
+    pub records: Vec<Record>,
+    /// How many are not there any more.
+    pub left_out: usize,
+    /// The lines they come from.
+    pub lines: String,
 }
 
 #[cfg(test)]
@@ -115,10 +182,42 @@ mod tests {
                 &GOOD.replace("\"kind\":\"reflection\",", ""),
                 "missing field `kind`",
             ),
+            (
+                &GOOD.replace("\"text\":\"ngập\",", ""),
+                "neither `text` nor `sealed`",
+            ),
         ] {
             let bad = Record::read_all(&format!("{GOOD}\n{second}")).expect_err("no record");
             assert_eq!(bad.line, 2);
             assert!(bad.why.contains(said) && !bad.why.contains("ngập"), "{}", bad.why);
         }
+    }
+
+    #[test]
+    fn what_was_erased_is_left_out_and_the_rest_is_another_model() {
+        let sealed = |id: &str, position: u64| {
+            let case = "01900000-0000-7000-8000-000000000001";
+            let place = format!("\"sealed\":{{\"position\":{position},\"case\":\"{case}\"}},");
+            GOOD.replace("\"text\":\"ngập\",", &place)
+                .replace("\"id\":\"a\"", &format!("\"id\":\"{id}\""))
+        };
+        let lines = format!("{GOOD}\n{}\n{}\n", sealed("b", 7), sealed("c", 9));
+        let all = Record::opened(&lines, |position| Some(format!("at {position}"))).unwrap();
+        assert_eq!((all.records.len(), all.left_out), (3, 0));
+        assert_eq!(all.version, Model::version_of(&lines, &Learning::default()));
+        assert_eq!(all.records[2].text, "at 9");
+        let fewer = Record::opened(&lines, |position| (position != 7).then(|| "còn".to_owned())).unwrap();
+        assert_eq!((fewer.records.len(), fewer.left_out), (2, 1));
+        assert_eq!(
+            fewer.version,
+            Model::version_of(&fewer.lines, &Learning::default())
+        );
+        assert_ne!(fewer.version, all.version);
+        let again = Record::opened(&fewer.lines, |_| Some("còn".to_owned())).unwrap();
+        assert_eq!(
+            again.version, fewer.version,
+            "trained again without it, it is that very model"
+        );
+        assert!(!fewer.lines.contains("còn"));
     }
 }

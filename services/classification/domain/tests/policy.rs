@@ -1,6 +1,6 @@
 //! A policy with a mistake in it is refused, and the mistake is named.
 
-use classification_domain::policy::BUILT_IN;
+use classification_domain::policy::{BUILT_IN, difference};
 use classification_domain::{Policy, PolicyError};
 
 fn refused(addition: &str) -> PolicyError {
@@ -39,4 +39,38 @@ fn mistakes_are_named() {
     assert!(matches!(refused(default), PolicyError::NoDefault("kind")));
     assert!(matches!(refused("[[words]]\ncolour = 1"), PolicyError::Toml(_)));
     assert!(matches!(Policy::parse(""), Err(PolicyError::Toml(_))));
+}
+
+#[test]
+fn a_difference_names_each_entry_and_phrase_and_only_what_moved() {
+    assert_eq!(difference(BUILT_IN, BUILT_IN).unwrap(), []);
+    let more = "[[words]]\nid = \"x.y\"\nsays = \"topic.health\"\nphrases = [\"sốt xuất huyết lạ\"]";
+    let new = BUILT_IN.replace("topic_sure = 500", "topic_sure = 501").replacen(
+        "phrases = [",
+        "phrases = [\"một cụm từ mới\", ",
+        1,
+    );
+    let edits = difference(BUILT_IN, &format!("{new}\n{more}")).unwrap();
+    let told: Vec<_> = edits
+        .iter()
+        .map(|it| (it.change, it.sort, it.more.len(), it.less.len()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("changed", "setting", 0, 0),
+            ("changed", "words", 1, 0),
+            ("added", "words", 1, 0)
+        ]
+    );
+    assert_eq!(edits[0].name, "model.topic_sure");
+    // The last two of three rules change places.
+    let rules = |ids: [&str; 3]| {
+        let rule = |id: &str| format!("[[rule]]\nid = \"{id}\"\nsays = \"review.unclear\"\n");
+        format!("{BUILT_IN}\n{}", ids.map(rule).concat())
+    };
+    let edits = difference(&rules(["r.a", "r.b", "r.c"]), &rules(["r.a", "r.c", "r.b"])).unwrap();
+    assert!(edits.iter().all(|it| it.change == "moved") && !edits.is_empty());
+    assert!(edits.iter().all(|it| it.name != "r.a"));
+    assert!(difference(BUILT_IN, "nothing").is_err());
 }

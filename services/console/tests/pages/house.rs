@@ -157,6 +157,7 @@ impl House {
             confidence: 900,
             evidence: vec![],
             policy: Code::lossy("v1"),
+            model: Code::default(),
         };
         self.state(case, &fact, Actor::service("classification"), None)
             .await?;

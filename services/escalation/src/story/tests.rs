@@ -49,6 +49,7 @@ fn classified(level: Level) -> ReportClassified {
         confidence: 900,
         evidence: Vec::new(),
         policy: Code::default(),
+        model: Code::default(),
     }
 }
 
@@ -60,6 +61,7 @@ fn review() -> ReviewRequested {
         confidence: 100,
         evidence: Vec::new(),
         policy: Code::default(),
+        model: Code::default(),
     }
 }
 

@@ -146,6 +146,7 @@ impl House {
             confidence: 900,
             evidence: vec![],
             policy: policy.clone(),
+            model: Code::default(),
         };
         self.state(case, &classified, None::<&Note>).await;
         let routed = CaseRouted {

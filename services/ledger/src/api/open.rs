@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use chassis::callers::{Caller, CallerKind};
 use contracts::Code;
-use contracts::events::access::ContentOpened;
+use contracts::events::access::{ContentOpened, ReportsOpened};
 use contracts::grpc::ledger as wire;
-use kernel::Actor;
+use kernel::{Actor, Instant, RequestId};
 use tonic::Status;
 use uuid::Uuid;
 use wire::content::Outcome;
@@ -37,6 +37,10 @@ impl Api {
             )));
         }
         let reader = Reader::check(caller, &request.reader, &request.role)?;
+        let run = Run::check(purpose, reader.as_ref(), request.run.as_ref())?;
+        if let (Some(run), Some(reader)) = (&run, &reader) {
+            self.record_run(reader, purpose, run, traceparent.clone()).await?;
+        }
         let mut positions = request.positions;
         positions.sort_unstable();
         positions.dedup();
@@ -45,7 +49,7 @@ impl Api {
         let mut read: BTreeMap<Uuid, Vec<u64>> = BTreeMap::new();
         let mut outcomes = HashMap::with_capacity(stored.len());
         for (it, opened) in stored.into_iter().zip(opened) {
-            let outcome = match refusal(caller, purpose, &it.event) {
+            let outcome = match refusal(caller, purpose, run.as_ref(), &it.event) {
                 Some(why) => Outcome::Refused(why.to_owned()),
                 None => match opened {
                     Opened::Plaintext(plaintext) => {
@@ -68,7 +72,9 @@ impl Api {
         }
         let opened: usize = read.values().map(Vec::len).sum();
         let position = match reader {
-            Some(reader) if !read.is_empty() => self.record(&reader, purpose, read, traceparent).await?,
+            Some(reader) if run.is_none() && !read.is_empty() => {
+                self.record(&reader, purpose, read, traceparent).await?
+            }
             _ => 0,
         };
         metrics::counter!(telemetry::OPENED, "purpose" => purpose).increment(opened as u64);
@@ -82,6 +88,40 @@ impl Api {
             contents: positions.into_iter().map(content).collect(),
             position,
         })
+    }
+
+    /// Commits the one `access.reports_opened` of a run, unless it is there.
+    async fn record_run(
+        &self,
+        reader: &Reader,
+        purpose: &str,
+        run: &Run,
+        traceparent: String,
+    ) -> Result<(), Status> {
+        let now = self.clock.now().0;
+        let fact = ReportsOpened {
+            reader: reader.actor.clone(),
+            role: reader.role.clone(),
+            purpose: Code::lossy(purpose),
+            from: run.from,
+            to: run.to,
+        };
+        // All it claims is in the id: nobody goes on with another's run, or with a wider one, unseen.
+        let claim = format!(
+            "{} {} {} {purpose} {} {} {}",
+            run.id,
+            reader.actor,
+            reader.role,
+            run.from,
+            run.to,
+            now / (24 * 3_600 * Instant::SECOND)
+        );
+        let id = RequestId::client("access/run", &claim).0;
+        let stream = StreamAppend::fact(&fact, id, None, reader.actor.as_str(), now)?;
+        self.writer
+            .append(Request::ours(id, vec![stream], traceparent))
+            .await?;
+        Ok(())
     }
 
     /// Commits one `access.content_opened` per case; the position of the last.
@@ -147,10 +187,54 @@ impl Reader {
     }
 }
 
+/// A person's run over many reports.
+struct Run {
+    id: Uuid,
+    from: u64,
+    to: u64,
+}
+
+impl Run {
+    /// Who learns or backtests for a person says over which range; nobody else does.
+    fn check(
+        purpose: &str,
+        reader: Option<&Reader>,
+        run: Option<&wire::Run>,
+    ) -> Result<Option<Self>, Refused> {
+        let needed = OVER_MANY.contains(&purpose) && reader.is_some();
+        match run {
+            None if needed => Err(Refused::invalid(
+                "run",
+                "say over which range of positions: to learn or to backtest is one run, and one event",
+            )),
+            None => Ok(None),
+            Some(_) if !needed => Err(Refused::invalid(
+                "run",
+                "only a person's purposes `learn` and `backtest` have a run",
+            )),
+            Some(run) => Ok(Some(Self {
+                id: Uuid::from_slice(&run.id)
+                    .map_err(|_| Refused::invalid("run.id", "it must have 16 bytes"))?,
+                from: run.from,
+                to: run.to,
+            })),
+        }
+    }
+}
+
+/// Purposes for which reports are opened, and nothing else.
+const OVER_MANY: [&str; 2] = ["learn", "backtest"];
+
 /// Why this caller may not open this event for the purpose, if so.
-fn refusal(caller: &Caller, purpose: &str, event: &StoredEvent) -> Option<&'static str> {
-    let foreign = purpose == "policy" && !caller.append.contains(&event.category);
-    foreign.then_some("with the purpose `policy` a service reads its own streams only")
+fn refusal(caller: &Caller, purpose: &str, run: Option<&Run>, event: &StoredEvent) -> Option<&'static str> {
+    if purpose == "policy" && !caller.append.contains(&event.category) {
+        return Some("with the purpose `policy` a service reads its own streams only");
+    }
+    if OVER_MANY.contains(&purpose) && event.category != "report" {
+        return Some("to learn and to backtest only reports are opened");
+    }
+    let outside = run.is_some_and(|run| !(run.from..=run.to).contains(&event.position));
+    outside.then_some("it is outside the range the run named")
 }
 
 pub(super) fn purpose(purpose: wire::Purpose) -> Result<&'static str, Refused> {
@@ -165,5 +249,7 @@ pub(super) fn purpose(purpose: wire::Purpose) -> Result<&'static str, Refused> {
         wire::Purpose::Review => "review",
         wire::Purpose::Inspect => "inspect",
         wire::Purpose::Policy => "policy",
+        wire::Purpose::Learn => "learn",
+        wire::Purpose::Backtest => "backtest",
     })
 }

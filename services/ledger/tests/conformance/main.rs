@@ -82,6 +82,7 @@ on_both_engines! {
     open => [
         content_opens_for_a_purpose_the_caller_has_and_for_no_other,
         a_person_who_reads_is_on_record_before_they_read,
+        a_persons_run_over_reports_is_one_event_and_opens_nothing_else,
         content_without_a_case_opens_under_its_streams_own_key,
         nobody_puts_their_reading_down_to_another,
         a_destroyed_key_erases_what_it_sealed_and_seals_nothing_more,

@@ -20,6 +20,7 @@ fn open(purpose: wire::Purpose, positions: &[u64]) -> wire::OpenContentRequest {
         positions,
         reader: String::new(),
         role: String::new(),
+        run: None,
     }
 }
 
@@ -124,6 +125,89 @@ pub(crate) async fn a_person_who_reads_is_on_record_before_they_read(world: Worl
         client.open_content(lent).await.unwrap_err().code(),
         tonic::Code::PermissionDenied
     );
+}
+
+pub(crate) async fn a_persons_run_over_reports_is_one_event_and_opens_nothing_else(world: World) {
+    let mut gateway = world.client("gateway").await;
+    for case in [1, 2, 3].map(Uuid::from_u128) {
+        let report = wire::NewEvent {
+            r#type: "report.report_received.v1".to_owned(),
+            actor: "gateway:gateway".to_owned(),
+            sealed: Some("kín".into()),
+            ..event("{}")
+        };
+        let stream = wire::StreamAppend {
+            category: "report".to_owned(),
+            ..to_stream(case, vec![report])
+        };
+        gateway
+            .append(request(Uuid::new_v4(), case, vec![stream]))
+            .await
+            .unwrap();
+    }
+    let mut routing = world.client("routing").await;
+    routing.append(sealed(Uuid::from_u128(1), "lý do")).await.unwrap();
+    let mut admin = world.client("admin").await;
+    let over = |to: u64, positions: &[u64]| wire::OpenContentRequest {
+        reader: "operator:lan".to_owned(),
+        role: "operator".to_owned(),
+        run: Some(wire::Run {
+            id: id(Uuid::from_u128(9)),
+            from: 1,
+            to,
+        }),
+        ..open(wire::Purpose::Backtest, positions)
+    };
+    let field = |status: tonic::Status| match reason(&status) {
+        Reason::Invalid(it) => it.field,
+        other => panic!("{other:?}"),
+    };
+    let without = wire::OpenContentRequest {
+        run: None,
+        ..over(4, &[1])
+    };
+    assert_eq!(field(admin.open_content(without).await.unwrap_err()), "run");
+    let of_nobody = wire::OpenContentRequest {
+        purpose: wire::Purpose::Handle.into(),
+        ..over(4, &[1])
+    };
+    let mut console = world.client("console").await;
+    assert_eq!(field(console.open_content(of_nobody).await.unwrap_err()), "run");
+    assert_eq!(
+        everything(&mut admin).await.len(),
+        4,
+        "who is refused opens nothing"
+    );
+
+    // However many calls it takes, it is one event; what is no report, or outside, stays closed.
+    for (positions, plain) in [(&[1, 2][..], 2), (&[3, 4], 1), (&[1, 4, 5], 1)] {
+        let reply = admin.open_content(over(4, positions)).await.unwrap().into_inner();
+        let opened = outcomes(reply);
+        let is_plain = |it: &&(u64, Outcome)| matches!(it.1, Outcome::Plaintext(_));
+        assert_eq!(opened.iter().filter(is_plain).count(), plain, "{opened:?}");
+    }
+    let events = everything(&mut admin).await;
+    let facts = |events: &[wire::Event]| -> Vec<serde_json::Value> {
+        let of_runs = events.iter().filter(|it| it.r#type == "access.reports_opened.v1");
+        of_runs
+            .map(|it| serde_json::from_slice(&it.data).unwrap())
+            .collect()
+    };
+    assert_eq!(
+        facts(&events),
+        [serde_json::json!({
+            "reader": "operator:lan", "role": "operator", "purpose": "backtest", "from": 1, "to": 4,
+        })]
+    );
+    assert_eq!(events.len(), 5);
+    // Another range under the same id is another claim.
+    let reply = admin.open_content(over(2, &[2, 3])).await.unwrap().into_inner();
+    let opened = outcomes(reply);
+    assert!(matches!(
+        opened[..],
+        [(2, Outcome::Plaintext(_)), (3, Outcome::Refused(_))]
+    ));
+    assert_eq!(facts(&everything(&mut admin).await).len(), 2);
 }
 
 pub(crate) async fn content_without_a_case_opens_under_its_streams_own_key(world: World) {

@@ -199,7 +199,7 @@ fn everybody() -> CallersFile {
             Caller {
                 rights: ["erase", "search"].map(str::to_owned).to_vec(),
                 acts_for_people: true,
-                ..caller("admin", CallerKind::Admin, &[], &[], true)
+                ..caller("admin", CallerKind::Admin, &[], &["learn", "backtest"], true)
             },
             caller(
                 "routing",

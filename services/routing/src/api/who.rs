@@ -8,9 +8,6 @@ use tonic::Status;
 /// Roles whose people give the office's orders.
 const ORDERING: [&str; 3] = ["office", "leader", "admin"];
 
-/// Roles whose people publish a policy.
-const PUBLISHING: [&str; 4] = ["operator", "office", "leader", "admin"];
-
 /// The unit that answers, and who is answerable for it.
 pub(super) fn answers(caller: &Caller, unit: &str, actor: &str) -> Result<(UnitCode, Actor), Status> {
     let unit = own_or_named(caller, unit)?;
@@ -46,18 +43,6 @@ pub(super) fn orders(caller: &Caller, actor: &str) -> Result<Actor, Status> {
     }
 }
 
-/// The person who publishes a policy.
-pub(super) fn publishes(caller: &Caller, actor: &str) -> Result<Actor, Status> {
-    let person = person(caller, actor)?;
-    if PUBLISHING.contains(&person.role()) {
-        Ok(person)
-    } else {
-        Err(Status::permission_denied(
-            "a policy is published by a person: name operator:, office:, leader: or admin: as the actor",
-        ))
-    }
-}
-
 /// The person who says where a unit's notices go.
 pub(super) fn sets_outlets(caller: &Caller, actor: &str) -> Result<Actor, Status> {
     let person = person(caller, actor)?;
@@ -66,17 +51,6 @@ pub(super) fn sets_outlets(caller: &Caller, actor: &str) -> Result<Actor, Status
     } else {
         Err(Status::permission_denied(
             "only the office, its leaders or an administrator say where a unit's notices go: name one of them as the actor",
-        ))
-    }
-}
-
-/// Whether the versions of the policy may be read: by those who act for people.
-pub(super) fn reads_policies(caller: &Caller) -> Result<(), Status> {
-    if acts(caller) {
-        Ok(())
-    } else {
-        Err(Status::permission_denied(
-            "this token may not read the policy: ask as the console or an administrator",
         ))
     }
 }
@@ -165,12 +139,6 @@ mod tests {
         assert_eq!(orders(&console, "office:an").unwrap().as_str(), "office:an");
         assert!(orders(&console, "operator:lan").is_err());
         assert!(orders(&console, "").is_err());
-        assert_eq!(
-            publishes(&console, "operator:lan").unwrap().as_str(),
-            "operator:lan"
-        );
-        assert!(publishes(&console, "unit:so_xd").is_err());
-        assert!(publishes(&console, "service:routing").is_err());
         assert_eq!(reads(&console, "").unwrap(), None);
     }
 
@@ -181,8 +149,6 @@ mod tests {
             assert!(answers(&other, "so_xd", "").is_err());
             assert!(reads(&other, "").is_err());
             assert!(orders(&other, "office:an").is_err());
-            assert!(publishes(&other, "operator:lan").is_err());
-            assert!(reads_policies(&other).is_err());
         }
     }
 }

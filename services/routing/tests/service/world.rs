@@ -140,6 +140,7 @@ impl World {
             confidence: 900,
             evidence: vec![],
             policy: code("test"),
+            model: code(""),
         };
         let event = NewEvent::of(
             &payload,

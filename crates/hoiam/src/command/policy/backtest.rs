@@ -1,5 +1,7 @@
 //! `hoiam policy backtest`: what is on record, routed again under another policy. Nothing is written.
 
+pub(super) mod reports;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Instant as Stopwatch;
@@ -27,7 +29,7 @@ const OF_NO_POLICY: [&str; 3] = ["returned", "reopened", "conflict-of-interest"]
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  hoiam policy backtest new.toml\n  hoiam policy backtest new.toml --since 2026-11-01 --cases\n  hoiam policy backtest new.toml --since 2026-11-01 --json"
+    after_help = "Examples:\n  hoiam policy backtest new.toml\n  hoiam policy backtest new.toml --since 2026-11-01 --cases\n  hoiam policy backtest new.toml --since 2026-11-01 --json\n  hoiam policy backtest new.toml --since 2026-11-01 --of classification --by operator:lan"
 )]
 pub(crate) struct Arguments {
     /// The policy: a file, or a version on record.
@@ -35,6 +37,9 @@ pub(crate) struct Arguments {
     /// Only decisions recorded from then on: `2026-11-01`, `2026-11-01T08:00` (UTC+7).
     #[arg(long, value_name = "TIME", value_parser = moment::since)]
     since: Option<Instant>,
+    /// For whom reports are opened, which is on record (`--of classification`, which has to read them).
+    #[arg(long, value_name = "ACTOR")]
+    by: Option<String>,
     /// List each case that would move.
     #[arg(long)]
     cases: bool,

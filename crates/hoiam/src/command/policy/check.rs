@@ -1,12 +1,14 @@
 //! `hoiam policy check`: every problem of a file at once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use routing::domain::Policy;
 use serde_json::json;
 
+use super::Of;
+use crate::data::DataFolder;
 use crate::output;
 
 /// Clauses of a note that are listed; more are counted.
@@ -22,9 +24,12 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub(super) fn run(data: &Path, of: Of, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let file = arguments.file.display();
     let text = std::fs::read_to_string(&arguments.file).with_context(|| format!("{file} cannot be read"))?;
+    if of == Of::Classification {
+        return classification(data, arguments, &text);
+    }
     let examined = Policy::examine(&text);
     let ok = examined.errors.is_empty();
     if arguments.json {
@@ -73,6 +78,28 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             )
         } else {
             format!("{file} has {} errors, {notes} notes.", examined.errors.len())
+        })?;
+    }
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The rules of classification are read to the first error.
+fn classification(data: &Path, arguments: &Arguments, text: &str) -> anyhow::Result<ExitCode> {
+    let folder = DataFolder::at(data)?.models();
+    let error = classification::examine(text, Some(&folder))
+        .err()
+        .map(|error| error.to_string());
+    let ok = error.is_none();
+    if arguments.json {
+        if let Some(error) = &error {
+            output::json(&json!({ "error": "policy", "says": error }))?;
+        }
+        output::json(&json!({ "ok": ok, "errors": usize::from(!ok) }))?;
+    } else {
+        let file = arguments.file.display();
+        output::line(match error {
+            None => format!("{file} may be published."),
+            Some(error) => format!("{file} may not be published: {error}"),
         })?;
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })

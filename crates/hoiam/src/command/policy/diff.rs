@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use classification_domain::policy::difference;
 use serde_json::json;
 
-use super::{listed, source};
+use super::{Of, listed, source};
 use crate::output;
 
 #[derive(clap::Args)]
@@ -21,7 +22,10 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) async fn run(data: &Path, of: Of, arguments: &Arguments) -> anyhow::Result<()> {
+    if of == Of::Classification {
+        return classification(data, arguments).await;
+    }
     let old = source::read(data, &arguments.old).await?;
     let new = source::read(data, &arguments.new).await?;
     let difference = old.difference(&new);
@@ -72,4 +76,41 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
 
 fn codes(units: &[routing::domain::UnitCode]) -> Vec<&str> {
     units.iter().map(|unit| unit.as_str()).collect()
+}
+
+async fn classification(data: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+    let old = source::text(data, Of::Classification, &arguments.old).await?;
+    let new = source::text(data, Of::Classification, &arguments.new).await?;
+    let edits = difference(&old, &new)?;
+    for edit in &edits {
+        if arguments.json {
+            output::json(&json!({
+                "change": edit.change, "sort": edit.sort, "name": edit.name, "more": edit.more, "less": edit.less,
+            }))?;
+        } else {
+            let phrases = |sign: char, phrases: &[String]| {
+                phrases
+                    .iter()
+                    .map(|it| format!(" {sign}\u{201c}{it}\u{201d}"))
+                    .collect::<String>()
+            };
+            output::line(format!(
+                "{:9} {} {}{}{}",
+                edit.change,
+                edit.sort,
+                edit.name,
+                phrases('+', &edit.more),
+                phrases('-', &edit.less)
+            ))?;
+        }
+    }
+    if arguments.json {
+        output::json(&json!({ "edits": edits.len() }))
+    } else if edits.is_empty() {
+        output::line("They say the same.")
+    } else {
+        output::line(
+            "What of the reports on record they decide otherwise: `hoiam policy backtest NEW --of classification`.",
+        )
+    }
 }

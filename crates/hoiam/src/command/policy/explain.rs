@@ -56,7 +56,7 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
             arguments.case
         );
     }
-    let mut versions = Versions::of(data).await?;
+    let mut versions = Versions::of(data, super::Of::Routing).await?;
     for (event, routed) in &decisions {
         tell(&mut versions, event, routed, &events, arguments.json).await?;
     }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use contracts::grpc::routing::routing_client::RoutingClient;
-use contracts::grpc::routing::{PolicyVersion, PublishPolicyRequest};
+use contracts::grpc::policy::{PublishRequest, Version};
 use kernel::Instant;
 use serde_json::{Value, json};
 
+use super::Of;
 use super::source::{self, Versions};
 use crate::command::moment;
 use crate::command::replay::local;
@@ -50,19 +50,18 @@ pub(crate) struct ShowArguments {
     json: bool,
 }
 
-pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) async fn run(data: &Path, of: Of, arguments: &Arguments) -> anyhow::Result<()> {
     let file = arguments.file.display();
     let text = std::fs::read_to_string(&arguments.file).with_context(|| format!("{file} cannot be read"))?;
     let by = actor(&arguments.by)?;
-    let system = System::of(data)?;
-    let mut routing = RoutingClient::new(system.service("routing").await?);
-    let request = PublishPolicyRequest {
+    let mut policies = source::client(&System::of(data)?, of).await?;
+    let request = PublishRequest {
         request_id: source::request_id(),
         actor: by,
         text,
         from: arguments.from.unwrap_or_default().0,
     };
-    let reply = routing.publish_policy(request).await;
+    let reply = policies.publish(request).await;
     let version = reply.map_err(|status| refusal(&status))?.into_inner();
     if arguments.json {
         return output::json(&object(None, &version));
@@ -78,8 +77,8 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
     ))
 }
 
-pub(crate) async fn list(data: &Path, arguments: &ListArguments) -> anyhow::Result<()> {
-    let versions = Versions::of(data).await?;
+pub(super) async fn list(data: &Path, of: Of, arguments: &ListArguments) -> anyhow::Result<()> {
+    let versions = Versions::of(data, of).await?;
     if arguments.json {
         for (nth, version) in versions.listed.iter().enumerate() {
             output::json(&object(Some(nth + 1), version))?;
@@ -103,8 +102,8 @@ pub(crate) async fn list(data: &Path, arguments: &ListArguments) -> anyhow::Resu
     )
 }
 
-pub(crate) async fn show(data: &Path, arguments: &ShowArguments) -> anyhow::Result<()> {
-    let mut versions = Versions::of(data).await?;
+pub(super) async fn show(data: &Path, of: Of, arguments: &ShowArguments) -> anyhow::Result<()> {
+    let mut versions = Versions::of(data, of).await?;
     let version = versions.named(&arguments.version)?;
     let text = versions.text(&version).await?;
     if arguments.json {
@@ -115,7 +114,7 @@ pub(crate) async fn show(data: &Path, arguments: &ShowArguments) -> anyhow::Resu
     output::line(text.trim_end())
 }
 
-fn object(nth: Option<usize>, version: &PolicyVersion) -> Value {
+fn object(nth: Option<usize>, version: &Version) -> Value {
     json!({
         "number": nth,
         "version": version.version,
