@@ -56,6 +56,7 @@ impl DataFolder {
             self.kek(),
             self.identity_key(),
             self.outbox_key(),
+            self.sketch_key(),
             self.jetstream_key(),
             self.log_key(),
         ] {
@@ -101,6 +102,12 @@ impl DataFolder {
     #[must_use]
     pub fn outbox_key(&self) -> PathBuf {
         self.keys().join("outbox.key")
+    }
+
+    /// The key under which classification hashes what it compares of reports.
+    #[must_use]
+    pub fn sketch_key(&self) -> PathBuf {
+        self.keys().join("sketch.key")
     }
 
     /// The key under which JetStream encrypts its files.

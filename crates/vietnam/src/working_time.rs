@@ -140,6 +140,32 @@ pub fn add_working_minutes(calendar: &Calendar, start: Timestamp, minutes: i64) 
     Err(BadAmount)
 }
 
+/// Minutes of office time between two instants, a started one counted whole: what remains of a term that stands still. None when `to` is
+/// not after `from`.
+#[must_use]
+pub fn working_minutes_between(calendar: &Calendar, from: Timestamp, to: Timestamp) -> i64 {
+    let (from, to) = (OFFSET.to_datetime(from), OFFSET.to_datetime(to));
+    let mut seconds = 0;
+    let mut date = from.date();
+    for _ in 0..HORIZON {
+        if date > to.date() {
+            break;
+        }
+        let begins = if date == from.date() {
+            from.time()
+        } else {
+            Time::MIN
+        };
+        let ends = if date == to.date() { to.time() } else { Time::MAX };
+        for (opens, closes) in SHIFTS.into_iter().filter(|_| calendar.day(date).is_working()) {
+            seconds += seconds_between(opens.max(begins), closes.min(ends)).max(0);
+        }
+        let Ok(next) = date.tomorrow() else { break };
+        date = next;
+    }
+    seconds.div_euclid(60) + i64::from(seconds.rem_euclid(60) > 0)
+}
+
 /// The end of the `days`-th working day (17:00) after the day of receipt; the day of receipt does not count, and what is
 /// received on a day off counts as received on the next working day.
 ///

@@ -1,4 +1,6 @@
-//! Classification over gRPC: the review queue, a person's decision, and an explanation that records nothing.
+//! Classification over gRPC: the review queue, duplicates, a person's decision, and an explanation that records nothing.
+
+mod duplicates;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,12 +12,14 @@ use classification_domain::{Finding, classify};
 use contracts::grpc::classification::classification_server::{Classification, ClassificationServer};
 use contracts::grpc::classification::{
     DecideReviewReply, DecideReviewRequest, Evidence, ExplainReply, ExplainRequest, ListReviewsReply,
-    ListReviewsRequest, Review, Suggestion,
+    ListReviewsRequest, ListSuspicionsReply, ListSuspicionsRequest, MergeReply, MergeRequest, PartRequest,
+    Review, Suggestion,
 };
 use kernel::taxonomy::{Field, Kind, Level, Topic, Urgency};
 use kernel::{Actor, CaseId, Position, RequestId};
 use tonic::{Request, Response, Status};
 
+use crate::duplicates::Matters;
 use crate::error::Refusal;
 use crate::handle::{Decision, Handler};
 use crate::store::{Store, Waiting};
@@ -31,6 +35,9 @@ struct Api {
     handler: Arc<Handler>,
     store: Store,
     reviews: Waiter,
+    matters: Arc<Matters>,
+    /// None where nobody looks for duplicates.
+    sketched: Option<Waiter>,
     callers: Callers,
 }
 
@@ -39,12 +46,16 @@ pub(crate) fn service(
     handler: Arc<Handler>,
     store: Store,
     reviews: Waiter,
+    matters: Arc<Matters>,
+    sketched: Option<Waiter>,
     callers: Callers,
 ) -> ClassificationServer<impl Classification> {
     ClassificationServer::new(Api {
         handler,
         store,
         reviews,
+        matters,
+        sketched,
         callers,
     })
 }
@@ -114,6 +125,21 @@ impl Classification for Api {
         let span = tracing::info_span!("classification.review", otel.kind = "server");
         let position = trace::serving(&metadata, span, deciding).await?;
         Ok(Response::new(DecideReviewReply { position: position.0 }))
+    }
+
+    async fn list_suspicions(
+        &self,
+        request: Request<ListSuspicionsRequest>,
+    ) -> Result<Response<ListSuspicionsReply>, Status> {
+        self.suspicions(request).await
+    }
+
+    async fn merge(&self, request: Request<MergeRequest>) -> Result<Response<MergeReply>, Status> {
+        self.merge_cases(request).await
+    }
+
+    async fn part(&self, request: Request<PartRequest>) -> Result<Response<MergeReply>, Status> {
+        self.part_case(request).await
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainReply>, Status> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use chassis::config::{Problem, ServiceConfig, Settings, TelemetryConfig};
 use classification_domain::policy::BUILT_IN;
+use kernel::IdentityKey;
 
 /// Classification's configuration: flags, or `HOIAM_*` variables.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -19,6 +20,9 @@ pub struct Config {
     /// Folder of the models that a policy may name beside the built-in one: `<version>.jsonl`, as `hoiam train` stores them.
     #[arg(long, env = "HOIAM_CLASSIFICATION_MODELS")]
     pub models: Option<PathBuf>,
+    /// File with the key (64 hex digits) under which what is compared of reports is hashed; none: nobody looks for duplicates.
+    #[arg(long, env = "HOIAM_SKETCH_KEY_FILE")]
+    pub sketch_key_file: Option<PathBuf>,
 }
 
 impl Config {
@@ -32,6 +36,19 @@ impl Config {
         };
         crate::policies::examine(&text, self.models.as_deref())?;
         Ok(text)
+    }
+
+    /// The key of the sketches, if there is one.
+    pub(crate) fn sketch_key(&self) -> anyhow::Result<Option<IdentityKey>> {
+        let Some(path) = &self.sketch_key_file else {
+            return Ok(None);
+        };
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text.trim(), &mut bytes)
+            .map_err(|_| anyhow::anyhow!("{} does not hold 64 hex digits", path.display()))?;
+        Ok(Some(IdentityKey::new(bytes)))
     }
 
     /// Where the policy comes from, as its event says.
@@ -58,6 +75,9 @@ impl Settings for Config {
         }
         if let Err(error) = self.policy_text() {
             problems.push(Problem::new("--policy", format!("{error:#}")));
+        }
+        if let Err(error) = self.sketch_key() {
+            problems.push(Problem::new("--sketch-key-file", format!("{error:#}")));
         }
         problems
     }

@@ -3,6 +3,7 @@
 use chassis::consumer::Failure;
 use chassis::ledger::{LedgerError, Remedy};
 use classification_domain::Rejection;
+use classification_domain::duplicate::Rejection as Blocked;
 use contracts::event::DecodeError;
 use kernel::{Actor, Instant};
 use tonic::Status;
@@ -13,6 +14,12 @@ pub(crate) enum Refusal {
     /// A fact of the case blocks it.
     #[error(transparent)]
     Rejected(#[from] Rejection),
+    /// A fact of one of two cases blocks that they are merged, or parted.
+    #[error(transparent)]
+    Blocked(#[from] Blocked),
+    /// A person may, a program may not.
+    #[error("this is for operators and offices, not for {0}")]
+    NotForThem(String),
     /// Somebody decided before.
     #[error(
         "this review was decided by {by} at {at}: read that decision; to change it, have the case reclassified"
@@ -46,7 +53,11 @@ impl From<Refusal> for Status {
         match refusal {
             Refusal::Rejected(Rejection::FieldIsNotTheTopics | Rejection::EmergencyIsLevelTwo)
             | Refusal::Malformed(_) => Self::invalid_argument(text),
-            Refusal::Rejected(Rejection::NotAPerson(_)) => Self::permission_denied(text),
+            Refusal::Rejected(Rejection::NotAPerson(_)) | Refusal::NotForThem(_) => {
+                Self::permission_denied(text)
+            }
+            Refusal::Blocked(Blocked::Itself) => Self::invalid_argument(text),
+            Refusal::Blocked(_) => Self::failed_precondition(text),
             Refusal::Rejected(
                 Rejection::NothingToReview | Rejection::AlreadyDecided | Rejection::AlreadyClassified,
             )

@@ -2,6 +2,7 @@
 
 mod api;
 mod config;
+mod duplicates;
 mod error;
 mod handle;
 mod models;
@@ -47,6 +48,7 @@ impl Service for Classification {
 /// A policy, a credential or a database that cannot be used; an address that is taken.
 pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let text = config.policy_text()?;
+    let sketch_key = config.sketch_key()?;
     let store = store::Store::open(config.database()?).await?;
     let mut host = Host::start(Classification::NAME, &config.service, life).await?;
     let policies = Arc::new(policies::of(host.ledger.clone(), config.models.clone()));
@@ -64,8 +66,31 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         tracing::error!(error = %chassis::telemetry::chain(&refusal), "the rules in force cannot be used yet");
     }
     host.reactor(Arc::new(react::Reactor::new(Arc::clone(&handler))));
+    let matters = Arc::new(duplicates::Matters::new(
+        host.ledger.clone(),
+        Arc::clone(&host.clock),
+    ));
+    host.reactor(Arc::new(duplicates::react::Join {
+        matters: Arc::clone(&matters),
+    }));
+    let sketched = sketch_key.map(|key| {
+        let sketches = project::sketches::Sketches::new(
+            store.clone(),
+            host.ledger.clone(),
+            Arc::clone(&host.clock),
+            key,
+        );
+        let sketched = host.projector(Arc::new(sketches));
+        host.reactor(Arc::new(duplicates::react::Look {
+            matters: Arc::clone(&matters),
+            policies: Arc::clone(&policies),
+            store: store.clone(),
+            sketched: sketched.clone(),
+        }));
+        sketched
+    });
     let reviews = host.projector(Arc::new(project::Reviews::new(store.clone())));
-    let api = api::service(handler, store, reviews, host.callers.clone());
+    let api = api::service(handler, store, reviews, matters, sketched, host.callers.clone());
     let versions = chassis::policy::service(policies, host.callers.clone(), Arc::clone(&host.clock));
     host.serve(Routes::new(api).add_service(versions), axum::Router::new())
         .await

@@ -1,5 +1,7 @@
 //! Keeps the list of reviews that wait for a person.
 
+pub(crate) mod sketches;
+
 use async_trait::async_trait;
 use chassis::consumer::{Projection, ProjectionError};
 use contracts::Recorded;

@@ -1,4 +1,6 @@
-//! The read model of classification: the reviews that wait. Disposable: truncate and replay.
+//! The read model of classification: the reviews that wait, and what is compared of reports. Disposable: truncate and replay.
+
+pub(crate) mod sketches;
 
 use kernel::{CaseId, Instant, Position, Reached};
 use readmodel::{Database, DatabaseError, Migration};
@@ -6,11 +8,18 @@ use sqlx::Row as _;
 
 use crate::project::NAME;
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    sqlite: include_str!("../migrations/sqlite/0001_reviews.sql"),
-    postgres: include_str!("../migrations/postgres/0001_reviews.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        sqlite: include_str!("../migrations/sqlite/0001_reviews.sql"),
+        postgres: include_str!("../migrations/postgres/0001_reviews.sql"),
+    },
+    Migration {
+        version: 2,
+        sqlite: include_str!("../migrations/sqlite/0002_duplicates.sql"),
+        postgres: include_str!("../migrations/postgres/0002_duplicates.sql"),
+    },
+];
 
 /// A review that waits for a person.
 #[derive(Clone, Debug, PartialEq)]

@@ -45,6 +45,7 @@ impl World {
             service: kept.service_config("classification").unwrap(),
             policy: None,
             models: None,
+            sketch_key_file: None,
         };
         let stop = CancellationToken::new();
         let (life, ready) = Life::under(&stop);

@@ -34,11 +34,13 @@ pub enum State {
     Closed,
     /// Taken up again.
     Reopened,
+    /// Handled with another case.
+    Merged,
 }
 
 impl State {
     /// All of them, in the order of the journey.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Received,
         Self::InReview,
         Self::AtDesk,
@@ -47,6 +49,7 @@ impl State {
         Self::Accepted,
         Self::Answered,
         Self::Reopened,
+        Self::Merged,
         Self::Closed,
     ];
 
@@ -63,6 +66,7 @@ impl State {
             Self::Answered => "answered",
             Self::Closed => "closed",
             Self::Reopened => "reopened",
+            Self::Merged => "merged",
         }
     }
 
@@ -79,6 +83,7 @@ impl State {
             Self::Answered => lang.t("Đã có kết quả", "Answered"),
             Self::Closed => lang.t("Đã kết thúc", "Closed"),
             Self::Reopened => lang.t("Mở lại", "Reopened"),
+            Self::Merged => lang.t("Đã gộp", "Merged"),
         }
     }
 
@@ -156,6 +161,10 @@ pub struct CaseRow {
     pub was_late: bool,
     /// The number to call (113, 114, 115) when words of danger were found; else empty.
     pub emergency: String,
+    /// The case it is merged into.
+    pub merged_into: Option<CaseId>,
+    /// How many other reports it stands for.
+    pub stands_for: u32,
     /// Position of the last event of the case.
     pub position: Position,
 }
@@ -182,6 +191,8 @@ impl Default for CaseRow {
             owed: Vec::new(),
             was_late: false,
             emergency: String::new(),
+            merged_into: None,
+            stands_for: 0,
             position: Position(0),
         }
     }
@@ -221,8 +232,34 @@ impl CaseRow {
             self.find(&e.finding);
             self.state = State::Received;
             self.destination = None;
+        } else if let Some(e) = read::<classification::CaseMerged>(event) {
+            self.merged_into = Some(e.into);
+        } else if read::<classification::CaseParted>(event).is_some() {
+            self.merged_into = None;
+            if self.state == State::Merged {
+                self.state = self.resting();
+            }
+        } else if read::<classification::DuplicateJoined>(event).is_some() {
+            self.stands_for += 1;
+        } else if read::<classification::DuplicateLeft>(event).is_some() {
+            self.stands_for = self.stands_for.saturating_sub(1);
         } else {
             self.routed(event);
+        }
+        // Whatever is still said of it by itself, it is handled with the other until that is done.
+        if self.merged_into.is_some() && self.state.is_open() {
+            self.state = State::Merged;
+        }
+    }
+
+    /// Where a case that was routed rests.
+    fn resting(&self) -> State {
+        match self.destination {
+            Some(Destination::Desk) => State::AtDesk,
+            Some(Destination::Office) => State::WithOffice,
+            Some(Destination::Unit | Destination::Police) => State::WithUnit,
+            Some(Destination::Review) => State::InReview,
+            Some(Destination::None) | None => State::Received,
         }
     }
 
@@ -240,13 +277,9 @@ impl CaseRow {
             self.office = Some(e.office);
             self.destination = Some(e.destination);
             self.unit = e.units.first().map(ToString::to_string).unwrap_or_default();
-            self.state = match e.destination {
-                Destination::Desk => State::AtDesk,
-                Destination::Office => State::WithOffice,
-                Destination::Unit | Destination::Police => State::WithUnit,
-                Destination::Review => State::InReview,
-                Destination::None => self.state,
-            };
+            if e.destination != Destination::None {
+                self.state = self.resting();
+            }
         } else if let Some(e) = read::<routing::CaseDispatched>(event) {
             self.unit = e.unit.to_string();
             self.office = Some(e.office);

@@ -87,11 +87,15 @@ pub enum Act {
     SendLetter,
     /// Take a closed case up again.
     Reopen,
+    /// Handle it with another of the same matter.
+    Merge,
+    /// Make a merged case one of its own again.
+    Part,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::SeeCases,
         Self::OpenContent,
         Self::TakeReport,
@@ -102,6 +106,8 @@ impl Act {
         Self::RecordDialogue,
         Self::SendLetter,
         Self::Reopen,
+        Self::Merge,
+        Self::Part,
     ];
 }
 
@@ -112,7 +118,9 @@ pub const fn may(role: Role, act: Act) -> bool {
         Act::SeeCases => true,
         Act::OpenContent => !matches!(role, Role::Admin),
         Act::TakeReport => matches!(role, Role::Operator),
-        Act::Review | Act::AnswerAtDesk | Act::Reopen => matches!(role, Role::Operator | Role::Office),
+        Act::Review | Act::AnswerAtDesk | Act::Reopen | Act::Merge | Act::Part => {
+            matches!(role, Role::Operator | Role::Office)
+        }
         Act::GiveOpinion => matches!(role, Role::Leader),
         Act::OrderDispatch | Act::RecordDialogue | Act::SendLetter => matches!(role, Role::Office),
     }
@@ -123,6 +131,7 @@ pub const fn may(role: Role, act: Act) -> bool {
 #[must_use]
 pub fn fits(act: Act, case: &CaseRow) -> bool {
     let level = case.level.unwrap_or(0);
+    let merged = case.merged_into.is_some();
     match act {
         Act::SeeCases | Act::OpenContent => true,
         Act::TakeReport => false,
@@ -131,10 +140,25 @@ pub fn fits(act: Act, case: &CaseRow) -> bool {
         Act::GiveOpinion => level == 3 && matches!(case.state, State::WithOffice | State::Reopened),
         // A returned case waits for an order at any level; levels 4 and 5 always do.
         Act::OrderDispatch => case.state == State::WithOffice && (level >= 4 || case.revision > 0),
-        Act::RecordDialogue => level == 4 && case.state.is_open() && case.state != State::InReview,
-        Act::SendLetter => level == 5 && case.state.is_open() && case.state != State::InReview,
-        Act::Reopen => case.state == State::Closed,
+        Act::RecordDialogue => level == 4 && case.state.is_open() && case.state != State::InReview && !merged,
+        Act::SendLetter => level == 5 && case.state.is_open() && case.state != State::InReview && !merged,
+        Act::Reopen => case.state == State::Closed && !merged,
+        Act::Merge => {
+            let own = case.state.is_open() && case.state != State::InReview && !merged;
+            own && case.stands_for == 0 && case.topic.is_some() && !is_handled_by_itself(case)
+        }
+        Act::Part => merged,
     }
+}
+
+/// An accusation and a crime report are never handled with another.
+fn is_handled_by_itself(case: &CaseRow) -> bool {
+    use kernel::taxonomy::{Kind, Topic};
+    matches!(case.kind, Some(Kind::Denunciation | Kind::CrimeReport))
+        || matches!(
+            case.topic,
+            Some(Topic::Corruption | Topic::CadreConduct | Topic::OfficialConduct | Topic::Personnel)
+        )
 }
 
 /// What the role can do with the case now.
@@ -205,6 +229,27 @@ mod tests {
                 state == State::Closed
             );
         }
+    }
+
+    #[test]
+    fn a_merged_case_can_only_be_parted_and_one_that_stands_for_others_is_not_merged() {
+        let mut row = case(State::Merged, 2, 1);
+        row.topic = Some(kernel::taxonomy::Topic::Flooding);
+        row.merged_into = Some(kernel::CaseId(uuid::Uuid::nil()));
+        let acted = |row: &CaseRow| {
+            let mut acts = acts(Role::Office, row);
+            acts.retain(|act| !matches!(act, Act::SeeCases | Act::OpenContent));
+            acts
+        };
+        assert_eq!(acted(&row), [Act::Part]);
+        row.merged_into = None;
+        row.state = State::WithUnit;
+        assert!(acted(&row).contains(&Act::Merge));
+        row.stands_for = 2;
+        assert!(!acted(&row).contains(&Act::Merge));
+        row.stands_for = 0;
+        row.kind = Some(Kind::Denunciation);
+        assert!(!acted(&row).contains(&Act::Merge));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::lang::Lang;
 use crate::words::{List, say};
 
 mod arithmetic;
+mod merged;
 mod outlet;
 mod tell;
 
@@ -77,10 +78,11 @@ impl Line {
     /// Whether `why` says why, and not only more about it.
     #[must_use]
     pub fn says_why(&self) -> bool {
-        const REASONED: [&str; 11] = [
+        const REASONED: [&str; 12] = [
             report::EmergencySuspected::TYPE,
             report::ReportRefused::TYPE,
             classification::ReportClassified::TYPE,
+            classification::CaseParted::TYPE,
             routing::CaseRouted::TYPE,
             routing::CaseDispatched::TYPE,
             routing::CaseReturned::TYPE,

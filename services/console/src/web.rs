@@ -18,6 +18,7 @@ use crate::store::Store;
 
 mod assets;
 mod case;
+mod duplicates;
 mod guard;
 mod list;
 mod live;
@@ -70,6 +71,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/review", get(review::queue))
         .route("/review/{code}", post(review::decide))
         .route("/review/{code}/content", post(review::content))
+        .route("/duplicates", get(duplicates::list))
         .route("/track", get(track::look_up))
         .route("/track/{code}", get(track::show))
         .route("/track/{code}/proof", get(track::proof))

@@ -17,6 +17,8 @@ pub enum List {
     ReturnReason,
     /// Why a case is taken back from a unit.
     RecallReason,
+    /// Why a merged case is parted.
+    Parting,
     /// What made an obligation pointless, by the type of the event.
     Overtaking,
     /// How a unit's work ended.
@@ -127,6 +129,12 @@ const WORDS: &[(List, &str, &str, &str)] = &[
         "the report is about the unit before: to the level above",
     ),
     (
+        List::Basis,
+        "parted",
+        "đã tách khỏi vụ việc khác",
+        "it is no longer merged into another case",
+    ),
+    (
         List::JoinBasis,
         "policy",
         "theo chính sách điều phối",
@@ -174,6 +182,28 @@ const WORDS: &[(List, &str, &str, &str)] = &[
         "erased",
         "nội dung đã được xóa theo luật",
         "its content was lawfully erased",
+    ),
+    (
+        List::RecallReason,
+        "merged",
+        "giải quyết chung với phản ánh khác cùng nội dung",
+        "it is handled with another report of the same matter",
+    ),
+    (List::Parting, "other_place", "ở nơi khác", "another place"),
+    (List::Parting, "other_matter", "việc khác", "another matter"),
+    (List::Parting, "other_time", "xảy ra lúc khác", "another time"),
+    (
+        List::Parting,
+        "citizen_disagrees",
+        "người dân không đồng ý",
+        "the citizen disagrees",
+    ),
+    (List::Parting, "other", "lý do khác", "another reason"),
+    (
+        List::Overtaking,
+        "classification.case_merged.v1",
+        "đã gộp vào vụ việc khác: đồng hồ dừng",
+        "it was merged into another case: the clock stands still",
     ),
     (
         List::Overtaking,
@@ -247,6 +277,12 @@ const WORDS: &[(List, &str, &str, &str)] = &[
         "received",
         "đã tiếp nhận phản ánh",
         "the report was received",
+    ),
+    (
+        List::Told,
+        "merged",
+        "được giải quyết chung với phản ánh cùng nội dung",
+        "it is handled together with others of the same matter",
     ),
     (
         List::Told,

@@ -2,7 +2,9 @@
 
 use contracts::Recorded;
 use contracts::event::DecodeError;
-use contracts::events::classification::{Finding, ReportClassified, ReviewDecided, ReviewRequested};
+use contracts::events::classification::{
+    CaseMerged, CaseParted, Finding, ReportClassified, ReviewDecided, ReviewRequested,
+};
 use contracts::events::feedback::{
     CaseClosed, CaseReopened, DialogueHeld, GuidanceGiven, LetterSent, OpinionGiven,
 };
@@ -18,9 +20,11 @@ use uuid::Uuid;
 use crate::wire;
 
 /// What escalation follows. Its own events it reads back, the rest of a case it does not need.
-pub(crate) const WANTS: [&str; 14] = [
+pub(crate) const WANTS: [&str; 16] = [
     "classification.review_requested",
     "classification.review_decided",
+    "classification.case_merged",
+    "classification.case_parted",
     "routing.case_routed",
     "routing.case_dispatched",
     "routing.case_accepted",
@@ -34,6 +38,9 @@ pub(crate) const WANTS: [&str; 14] = [
     "feedback.case_reopened",
     "feedback.case_closed",
 ];
+
+/// The basis of a dispatch by which a case goes on after it was merged.
+const PARTED: &str = "parted";
 
 /// The outcome that is no end: the unit goes on with the rest.
 const PARTLY_DONE: &str = "partly_done";
@@ -92,9 +99,13 @@ impl Story {
             }));
         }
         if let Some(e) = event.decode::<CaseDispatched>()? {
+            let stopped = self
+                .stopped(event.position)
+                .filter(|_| e.basis.as_str() == PARTED);
             return Ok(Some(Fact::CaseDispatched {
                 unit: e.unit.to_string(),
                 revision: e.revision,
+                stopped,
             }));
         }
         if let Some(e) = event.decode::<CaseAccepted>()? {
@@ -128,6 +139,19 @@ impl Story {
         }
         if event.is::<LetterSent>() {
             return Ok(Some(Fact::LetterSent));
+        }
+        if event.is::<CaseMerged>() {
+            return Ok(Some(Fact::CaseMerged));
+        }
+        if event.is::<CaseParted>() {
+            // What was closed with the other case goes on when it is reopened, not before.
+            let stopped = self.stopped(event.position);
+            return Ok(stopped
+                .filter(|_| !self.closed(event.position))
+                .map(|stopped| Fact::CaseParted { stopped }));
+        }
+        if event.is::<CaseReopened>() && self.merged(event.position) {
+            return Ok(None); // reopened with the case it is handled with, which owes what is owed
         }
         if event.is::<CaseReopened>() {
             let office = self.office(event.position)?;
@@ -183,6 +207,32 @@ impl Story {
         self.0
             .iter()
             .filter(move |e| e.position < position && !e.data.is_empty())
+    }
+
+    /// When the case's clocks last stopped because it was merged, before `position`. Merged again without being parted, they stand still
+    /// since the first time.
+    fn stopped(&self, position: Position) -> Option<Instant> {
+        let (mut stopped, mut merged) = (None, false);
+        for event in self.before(position) {
+            if event.is::<CaseMerged>() && !merged {
+                (stopped, merged) = (Some(event.recorded_at), true);
+            }
+            merged &= !event.is::<CaseParted>();
+        }
+        stopped
+    }
+
+    /// Whether it was handled with another case at `position`.
+    fn merged(&self, position: Position) -> bool {
+        let either = |e: &&Recorded| e.is::<CaseMerged>() || e.is::<CaseParted>();
+        let last = self.before(position).filter(either).last();
+        last.is_some_and(Recorded::is::<CaseMerged>)
+    }
+
+    fn closed(&self, position: Position) -> bool {
+        let either = |e: &&Recorded| e.is::<CaseClosed>() || e.is::<CaseReopened>();
+        let last = self.before(position).filter(either).last();
+        last.is_some_and(Recorded::is::<CaseClosed>)
     }
 
     /// Whether the leaders had agreed, or a unit had had the case, before `position`.

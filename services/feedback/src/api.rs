@@ -166,6 +166,7 @@ impl Api {
             words: (!words.is_empty()).then(|| words.to_owned()),
             outcome: String::new(),
             committed: None,
+            unit: None,
             cause: Cause::Client { request, sent },
         };
         let done = self.desk.handle(&ask).await.map_err(Status::from)?;

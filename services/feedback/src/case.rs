@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use contracts::Recorded;
 use contracts::event::DecodeError;
-use contracts::events::classification::{Finding, ReportClassified, ReviewDecided};
+use contracts::events::classification::{CaseMerged, CaseParted, Finding, ReportClassified, ReviewDecided};
 use contracts::events::feedback as ours;
 use contracts::events::report::ReportReceived;
 use contracts::events::routing::{CaseDispatched, CaseRouted, UnitJoined};
@@ -26,6 +26,8 @@ pub(crate) struct Case {
     pub(crate) report: Option<(Position, ReportReceived)>,
     /// The unit of each dispatch.
     pub(crate) units: BTreeMap<u32, String>,
+    /// The case it is merged into, and the position that says so.
+    pub(crate) merged: Option<(CaseId, Position)>,
     /// Whether somebody could act on it without asking back.
     pub(crate) complete: bool,
 }
@@ -39,6 +41,7 @@ impl Default for Case {
             seen: Position(0),
             report: None,
             units: BTreeMap::new(),
+            merged: None,
             complete: true,
         }
     }
@@ -77,6 +80,14 @@ impl Case {
             if let Some(finding) = finding_of(event)? {
                 self.complete = finding.complete;
                 self.facts = self.facts.heard(&Fact::LevelFound(finding.level));
+            }
+            if let Some(merged) = event.decode::<CaseMerged>()? {
+                self.merged = Some((merged.into, event.position));
+                self.facts = self.facts.heard(&Fact::Merged(true));
+            }
+            if event.is::<CaseParted>() {
+                self.merged = None;
+                self.facts = self.facts.heard(&Fact::Merged(false));
             }
             if let Some(fact) = fact_of(event)? {
                 self.facts = self.facts.heard(&fact);

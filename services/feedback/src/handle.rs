@@ -23,7 +23,7 @@ const GUARDED: [&str; 3] = ["routing", "classification", "report"];
 
 /// Does what is asked of a case.
 pub(crate) struct Desk {
-    ledger: LedgerClient,
+    pub(crate) ledger: LedgerClient,
 }
 
 /// What is asked.
@@ -42,13 +42,15 @@ pub(crate) struct Ask<'a> {
     pub(crate) outcome: String,
     /// The date the unit promised.
     pub(crate) committed: Option<Date>,
+    /// The unit concerned, where it is not one of the case's own dispatches.
+    pub(crate) unit: Option<String>,
     /// Why.
     pub(crate) cause: Cause<'a>,
 }
 
 /// Why it is asked.
 pub(crate) enum Cause<'a> {
-    /// Because of an event, by this consumer. What the report says of its sender, when the event brought it along.
+    /// Because of an event, by this consumer. An event of another case is that of the one this was merged into. What the report says of its sender, when the event brought it along.
     Event {
         event: &'a Recorded,
         consumer: &'static str,
@@ -58,6 +60,31 @@ pub(crate) enum Cause<'a> {
     Client { request: RequestId, sent: Vec<u8> },
 }
 
+impl Cause<'_> {
+    /// The id of the request on `case`: the same at every attempt.
+    fn request(&self, case: CaseId) -> RequestId {
+        match self {
+            Self::Event { event, consumer, .. } if event.case == Some(case) => {
+                RequestId::reaction(event.id, consumer)
+            }
+            Self::Event { event, consumer, .. } => {
+                RequestId::reaction(event.id, &format!("{consumer}/{case}"))
+            }
+            Self::Client { request, .. } => *request,
+        }
+    }
+
+    /// Whether it is a fact of the case itself, or of the one that this is merged into, stated since.
+    fn concerns(&self, id: CaseId, case: &Case) -> bool {
+        match self {
+            Self::Event { event, .. } if event.case != Some(id) => case
+                .merged
+                .is_some_and(|(into, at)| event.case == Some(into) && event.position > at),
+            _ => true,
+        }
+    }
+}
+
 impl Desk {
     pub(crate) fn new(ledger: LedgerClient) -> Self {
         Self { ledger }
@@ -65,10 +92,7 @@ impl Desk {
 
     /// Does it. `None`: it holds already.
     pub(crate) async fn handle(&self, ask: &Ask<'_>) -> Result<Option<Appended>, CommandError> {
-        let request = match &ask.cause {
-            Cause::Event { event, consumer, .. } => RequestId::reaction(event.id, consumer),
-            Cause::Client { request, .. } => *request,
-        };
+        let request = ask.cause.request(ask.case);
         for attempt in 0..ATTEMPTS {
             let history = match &ask.cause {
                 // A new report has nothing else on record yet; should that be wrong, the append is refused and the case read.
@@ -78,6 +102,9 @@ impl Desk {
                 _ => self.ledger.read_case(ask.case).await?,
             };
             let case = Case::of(ask.case, &history, request)?;
+            if !ask.cause.concerns(ask.case, &case) {
+                return Ok(None);
+            }
             let reach = self.reach(ask, &case).await?;
             let events = Procedure::decide(
                 &case.state,
@@ -108,7 +135,11 @@ impl Desk {
     /// How the citizen can be reached. Erased content reaches nobody.
     async fn reach(&self, ask: &Ask<'_>, case: &Case) -> Result<Reach, CommandError> {
         let (position, report) = case.report.as_ref().ok_or(CommandError::UnknownCase)?;
-        if matches!(ask.act, Act::FollowRouting { .. } | Act::Reopen(_)) || !report.answerable {
+        let silent = matches!(
+            ask.act,
+            Act::FollowRouting { .. } | Act::Reopen(_) | Act::CloseWithOther(_) | Act::ReopenWithOther(_)
+        );
+        if silent || !report.answerable {
             return Ok(Reach::tracking_page());
         }
         let of = |content: &ReportContent| {
@@ -159,7 +190,11 @@ fn append(ask: &Ask<'_>, case: &Case, request: RequestId, events: &[Event], reac
     let messages = told.map(|(what, revision)| message(ask, case, request, what, revision, reach));
     let streams = std::iter::once(ours).chain(messages).collect();
     let mut append = match &ask.cause {
-        Cause::Event { event, consumer, .. } => Append::reaction(event, consumer, streams),
+        Cause::Event { event, consumer, .. } => Append {
+            request,
+            case: Some(ask.case),
+            ..Append::reaction(event, consumer, streams)
+        },
         Cause::Client { request, sent } => {
             Append::client(*request, sent, Some(ask.case), streams).express(true)
         }
@@ -192,10 +227,10 @@ fn message(
     };
     let about = About {
         code: report.code.as_str(),
-        unit: case
-            .units
-            .get(&revision)
-            .map(String::as_str)
+        unit: ask
+            .unit
+            .as_deref()
+            .or_else(|| case.units.get(&revision).map(String::as_str))
             .and_then(units::unit),
         outcome: &ask.outcome,
         words: ask.words.as_deref().unwrap_or_default(),

@@ -8,6 +8,7 @@ mod handle;
 mod messages;
 mod outbox;
 mod react;
+mod share;
 mod units;
 mod wire;
 
@@ -48,6 +49,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let mut host = Host::start(Feedback::NAME, &config.service, life).await?;
     let desk = Arc::new(handle::Desk::new(host.ledger.clone()));
     host.reactor(Arc::new(react::Follow::new(Arc::clone(&desk))));
+    host.reactor(Arc::new(share::Share::new(Arc::clone(&desk))));
     host.reactor(Arc::new(outbox::Outbox::new(host.ledger.clone(), transport)));
     let grpc = Routes::new(api::service(desk, host.callers.clone(), Arc::clone(&host.clock)));
     host.serve(grpc, axum::Router::new()).await

@@ -61,6 +61,12 @@ fn in_vietnamese(what: What, about: &About<'_>) -> (String, String) {
                 "Phản ánh của Quý vị đã được ghi nhận. Mã theo dõi: {code}. Nếu đang nguy hiểm, xin gọi ngay 113, 114 hoặc 115."
             ),
         ),
+        What::Merged => (
+            format!("Phản ánh {code} được giải quyết chung"),
+            format!(
+                "Phản ánh {code} cùng nội dung với phản ánh đã được ghi nhận trước nên được giải quyết chung. Khi có kết quả, chúng tôi sẽ báo ngay đến Quý vị theo mã này."
+            ),
+        ),
         What::Forwarded => (
             format!("Phản ánh {code} đã được chuyển giải quyết"),
             format!(
@@ -152,6 +158,12 @@ fn in_english(what: What, about: &About<'_>) -> (String, String) {
             format!("Your report {code} is on record"),
             format!(
                 "Your report is on record. Tracking code: {code}. If somebody is in danger, call 113, 114 or 115 now."
+            ),
+        ),
+        What::Merged => (
+            format!("Your report {code} is handled together with others"),
+            format!(
+                "Your report {code} tells of the same matter as one already on record and is handled together with it. You will hear of the result under this code."
             ),
         ),
         What::Forwarded => (

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chassis::consumer::{Delivered, Failure, Reaction};
 use chassis::ledger::{Opened, Purpose};
+use contracts::events::classification::CaseMerged;
 use contracts::events::report::ReportReceived;
 use contracts::events::routing::{
     CaseDispatched, CaseRouted, ProgressReported, QuestionAsked, ResultReported,
@@ -20,7 +21,7 @@ use crate::handle::{Ask, Cause, Desk, report_content};
 const CONSUMER: &str = "feedback";
 
 /// The outcome that is no end: the unit goes on with the rest.
-const PARTLY_DONE: &str = "partly_done";
+pub(crate) const PARTLY_DONE: &str = "partly_done";
 
 /// Follows the facts.
 pub(crate) struct Follow {
@@ -42,6 +43,7 @@ impl Reaction for Follow {
     fn wants(&self) -> &[&'static str] {
         &[
             "report.report_received",
+            "classification.case_merged",
             "routing.case_routed",
             "routing.case_dispatched",
             "routing.question_asked",
@@ -83,6 +85,8 @@ impl Reaction for Follow {
                 routing: event.position.0,
                 destination: routed.destination,
             }
+        } else if event.is::<CaseMerged>() {
+            Act::TellMerged
         } else if let Some(dispatched) = event.decode::<CaseDispatched>()? {
             Act::TellForwarded {
                 revision: dispatched.revision,
@@ -118,21 +122,24 @@ impl Reaction for Follow {
             words,
             outcome,
             committed,
+            unit: None,
             cause: Cause::Event {
                 event,
                 consumer: CONSUMER,
                 content,
             },
         };
-        match self.desk.handle(&ask).await {
-            Ok(_) => Ok(()),
-            Err(CommandError::Ledger(error)) => Err(error.into()),
-            Err(CommandError::Unreadable(error)) => Err(error.into()),
-            Err(CommandError::UnknownCase) => {
-                Err(Failure::poison("no_report", "the case has no report on record"))
-            }
-            Err(contended @ CommandError::Contended) => Err(Failure::transient(contended)),
-            Err(other) => Err(Failure::poison("rejected", other.to_string())),
-        }
+        self.desk.handle(&ask).await.map(|_| ()).map_err(failed)
+    }
+}
+
+/// What becomes of an event that could not be followed.
+pub(crate) fn failed(error: CommandError) -> Failure {
+    match error {
+        CommandError::Ledger(error) => error.into(),
+        CommandError::Unreadable(error) => error.into(),
+        CommandError::UnknownCase => Failure::poison("no_report", "the case has no report on record"),
+        contended @ CommandError::Contended => Failure::transient(contended),
+        other => Failure::poison("rejected", other.to_string()),
     }
 }

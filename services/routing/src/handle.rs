@@ -149,7 +149,8 @@ impl Handler {
                 return Ok(());
             };
             let append = Append::reaction(cause, consumer, vec![write]).express(express(&state, &events));
-            match self.ledger.append(guarded(append, &file, &state, &events)).await {
+            // What is decided on others' facts must still be so when it is stored.
+            match self.ledger.append(append.unless(file.guard())).await {
                 Ok(_) => return Ok(()),
                 Err(error) if error.is_overtaken() => overtaken = Some(error),
                 Err(error) => return Err(error.into()),
@@ -259,19 +260,6 @@ fn write(file: &CaseFile, events: &[Event], by: &Stating<'_>) -> Option<StreamWr
         .filter_map(|event| payload::stated(event, by))
         .collect();
     (!stated.is_empty()).then(|| StreamWrite::new(file.stream(), file.expected(), stated))
-}
-
-/// What is decided on others' facts must still be so when it is stored. Only the first routing that dispatches nothing needs no guard:
-/// no fact but its own cause bears on it.
-fn guarded(append: Append, file: &CaseFile, before: &Case, events: &[Event]) -> Append {
-    let dispatches = events
-        .iter()
-        .any(|event| matches!(event, Event::CaseDispatched { .. }));
-    if dispatches || before.routed().is_some() {
-        append.unless(file.guard())
-    } else {
-        append
-    }
 }
 
 fn express(state: &Case, events: &[Event]) -> bool {

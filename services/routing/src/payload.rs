@@ -2,6 +2,7 @@
 
 use chassis::ledger::NewEvent;
 use contracts::event::DecodeError;
+use contracts::events::classification::{CaseMerged, CaseParted};
 use contracts::events::feedback::{CaseClosed, CaseReopened, OpinionGiven};
 use contracts::events::routing as wire;
 use contracts::sealed::Note;
@@ -118,6 +119,12 @@ pub(crate) fn heard(recorded: &Recorded) -> Result<Option<Event>, Unreadable> {
     }
     if recorded.is::<CaseReopened>() {
         return Ok(Some(Event::Heard(Heard::CaseReopened)));
+    }
+    if recorded.is::<CaseMerged>() {
+        return Ok(Some(Event::Heard(Heard::CaseMerged)));
+    }
+    if recorded.is::<CaseParted>() {
+        return Ok(Some(Event::Heard(Heard::CaseParted)));
     }
     Ok(None)
 }

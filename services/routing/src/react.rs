@@ -1,13 +1,13 @@
-//! What routing does because of others' events: classified or reviewed, an opinion, a reopening.
+//! What routing does because of others' events: classified or reviewed, an opinion, a reopening, merged and parted.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chassis::consumer::{Delivered, Failure, Reaction};
 use contracts::events::access::ContentErased;
-use contracts::events::classification::{ReportClassified, ReviewDecided};
+use contracts::events::classification::{CaseMerged, CaseParted, ReportClassified, ReviewDecided};
 use contracts::events::feedback::{CaseReopened, OpinionGiven};
-use routing_domain::Command;
+use routing_domain::{Command, RecallReason};
 
 use crate::handle::Handler;
 
@@ -34,6 +34,8 @@ impl Reaction for Reactor {
         &[
             "classification.report_classified",
             "classification.review_decided",
+            "classification.case_merged",
+            "classification.case_parted",
             "feedback.opinion_given",
             "feedback.case_reopened",
             "access.content_erased",
@@ -65,10 +67,24 @@ impl Reaction for Reactor {
                 })
                 .await;
         }
-        if event.is::<ContentErased>() {
+        if event.is::<CaseParted>() {
             return self
                 .handler
-                .react(event, CONSUMER, |_| Ok(Some(Command::TakeBack)))
+                .react(event, CONSUMER, |on| {
+                    let again = on.case.last_unit().and_then(|unit| on.in_force(unit));
+                    let route = on.route()?;
+                    Ok(Some(Command::GoOn { route, again }))
+                })
+                .await;
+        }
+        let over = [
+            (event.is::<ContentErased>(), RecallReason::Erased),
+            (event.is::<CaseMerged>(), RecallReason::Merged),
+        ];
+        if let Some((_, reason)) = over.into_iter().find(|(is, _)| *is) {
+            return self
+                .handler
+                .react(event, CONSUMER, |_| Ok(Some(Command::TakeBack(reason))))
                 .await;
         }
         // A type or version this program does not know is passed over.

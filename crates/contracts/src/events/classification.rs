@@ -1,5 +1,6 @@
 //! What classification states: `classification/<case>`.
 
+use kernel::CaseId;
 use kernel::taxonomy::{Field, Kind, Level, Topic, Urgency};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -87,3 +88,63 @@ pub struct ReviewDecided {
     pub review: u64,
 }
 payload!(ReviewDecided, "classification", "review_decided.v1");
+
+/// Another report on record seems to tell of the same matter; a person decides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DuplicateSuspected {
+    /// Of which case.
+    pub of: CaseId,
+    /// How alike, in thousandths.
+    #[schemars(range(max = 1000))]
+    pub score: u16,
+    /// What the score is the sum of: `topic=300`, `place.street=300` …
+    #[schemars(length(max = 16))]
+    pub parts: Vec<Code>,
+    /// Version of the policy.
+    pub policy: Code,
+}
+payload!(DuplicateSuspected, "classification", "duplicate_suspected.v1");
+
+/// The case is handled with another from now on; what comes of that one is told to its reporter too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseMerged {
+    /// With which: never one that is merged itself.
+    pub into: CaseId,
+    /// `policy`, `person`, or `root_merged`: the case it was merged into was merged itself at that moment.
+    pub basis: Code,
+    /// How alike, in thousandths; 0 where nothing was compared.
+    #[schemars(range(max = 1000))]
+    pub score: u16,
+    /// What the score is the sum of.
+    #[schemars(length(max = 16))]
+    pub parts: Vec<Code>,
+    /// Version of the policy that compared; none where nothing was compared.
+    pub policy: Option<Code>,
+}
+payload!(CaseMerged, "classification", "case_merged.v1");
+
+/// The case is one of its own again. Sealed: [`crate::sealed::Note`] when a reason in words was given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseParted {
+    /// Which it was merged into.
+    pub from: CaseId,
+    /// `other_place`, `other_matter`, `other_time`, `citizen_disagrees`, `other`.
+    pub reason: Code,
+}
+payload!(CaseParted, "classification", "case_parted.v1");
+
+/// The case stands for another report too: on record with the case that is answered, as [`CaseMerged`] is with the other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DuplicateJoined {
+    /// The case that was merged into this one.
+    pub case: CaseId,
+}
+payload!(DuplicateJoined, "classification", "duplicate_joined.v1");
+
+/// It stands for that report no longer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DuplicateLeft {
+    /// The case that was parted from this one.
+    pub case: CaseId,
+}
+payload!(DuplicateLeft, "classification", "duplicate_left.v1");

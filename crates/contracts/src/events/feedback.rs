@@ -10,7 +10,7 @@ use crate::Code;
 /// The citizen was told something; the message itself is `message/<id>`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CitizenTold {
-    /// `received`, `forwarded`, `progress`, `question` (a unit asks; the words are in the message), `partial_result` (a part is done, the case goes on), `result`, `guidance`, `opinion`, `dialogue`, `thanks`, `closed`.
+    /// `received`, `merged` (it is handled with other reports of the same matter), `forwarded`, `progress`, `question` (a unit asks; the words are in the message), `partial_result` (a part is done, the case goes on), `result`, `guidance`, `opinion`, `dialogue`, `thanks`, `closed`.
     pub what: Code,
     /// `sms`, `email`, or `tracking_page` when there is no other way.
     pub channel: Code,
@@ -55,7 +55,7 @@ payload!(LetterSent, "feedback", "letter_sent.v1");
 /// The obligations of its level are met.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CaseClosed {
-    /// `guided`, `result_told`, `dialogue_held`, `thanked`, `with_police`, `not_a_report`, `opinion_declined`.
+    /// `guided`, `result_told`, `dialogue_held`, `thanked`, `with_police`, `not_a_report`, `opinion_declined`; of a case merged into another, the reason of that one.
     pub reason: Code,
 }
 payload!(CaseClosed, "feedback", "case_closed.v1");

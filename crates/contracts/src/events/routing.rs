@@ -46,7 +46,7 @@ pub struct CaseDispatched {
     /// Dense per case, from 1; an older one is ignored.
     pub revision: u32,
     /// Why now: `level_2`, `opinion_agreed`, `office_order`, `crime_report`, `emergency`, `reopened`, `better_unit`,
-    /// `level_above` (the report is about the unit that had it).
+    /// `level_above` (the report is about the unit that had it), `parted` (it was merged into another case, and is no longer).
     pub basis: Code,
 }
 payload!(CaseDispatched, "routing", "case_dispatched.v1");
@@ -86,7 +86,8 @@ pub struct CaseRecalled {
     pub dispatch: u32,
     /// Of the recall itself; dense per case together with those of dispatches.
     pub revision: u32,
-    /// `elsewhere`: the office puts it before another unit. `erased`: its content was lawfully erased.
+    /// `elsewhere`: the office puts it before another unit. `erased`: its content was lawfully erased. `merged`: it is handled with another
+    /// report of the same matter.
     pub reason: Code,
 }
 payload!(CaseRecalled, "routing", "case_recalled.v1");

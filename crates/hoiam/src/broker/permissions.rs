@@ -15,10 +15,17 @@ pub(super) struct Permissions {
 
 /// The reactors of each service, by the name of their durable on EVENTS.
 const REACTORS: [(&str, &[&str]); 4] = [
-    ("classification", &["classification"]),
+    (
+        "classification",
+        &[
+            "classification",
+            "classification-duplicates",
+            "classification-merging",
+        ],
+    ),
     ("routing", &["routing", "routing-notices"]),
     ("escalation", &["escalation"]),
-    ("feedback", &["feedback", "feedback-outbox"]),
+    ("feedback", &["feedback", "feedback-share", "feedback-outbox"]),
 ];
 
 /// The services with read models. A projection's consumer is made anew, under a new name, for each session.

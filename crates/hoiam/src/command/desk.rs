@@ -1,5 +1,7 @@
-//! `hoiam desk`: what people do in the console, from the command line: guidance, opinion, order, dialogue, letter, reopening, review.
+//! `hoiam desk`: what people do in the console, from the command line: guidance, opinion, order, dialogue, letter, reopening, review,
+//! duplicates.
 
+mod duplicates;
 mod review;
 
 use std::path::Path;
@@ -68,13 +70,34 @@ enum Command {
     },
     /// What a person must confirm before it leaves the house.
     Review(review::Arguments),
+    /// Pairs of open cases that may be one matter.
+    #[command(after_help = "Example:\n  hoiam desk duplicates")]
+    Duplicates,
+    /// Handle a case with another of the same matter: one result for both.
+    #[command(after_help = "Example:\n  hoiam desk merge HA-7K3MX-9QP4T-5 HA-2B8CD-4EF6G-1")]
+    Merge { case: String, into: String },
+    /// A merged case is one of its own again, with the time that remained.
+    #[command(after_help = "Example:\n  hoiam desk part HA-7K3MX-9QP4T-5 other_place")]
+    Part {
+        case: String,
+        #[arg(value_parser = ["other_place", "other_matter", "other_time", "citizen_disagrees", "other"])]
+        reason: String,
+        /// The reason in words.
+        #[arg(long, default_value = "")]
+        text: String,
+    },
 }
 
 impl Command {
     /// The role that this belongs to.
     const fn role(&self) -> &'static str {
         match self {
-            Self::Answer { .. } | Self::Reopen { .. } | Self::Review(_) => "operator",
+            Self::Answer { .. }
+            | Self::Reopen { .. }
+            | Self::Review(_)
+            | Self::Duplicates
+            | Self::Merge { .. }
+            | Self::Part { .. } => "operator",
             Self::Opinion { .. } => "leader",
             Self::Order { .. } | Self::Dialogue { .. } | Self::Letter { .. } => "office",
         }
@@ -105,6 +128,9 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()>
     };
     match command {
         Command::Review(arguments) => review::run(&desk, arguments).await,
+        Command::Duplicates => duplicates::list(&desk).await,
+        Command::Merge { case, into } => duplicates::merge(&desk, &case, &into).await,
+        Command::Part { case, reason, text } => duplicates::part(&desk, &case, reason, text).await,
         Command::Order { case, unit } => desk.order(&case, unit).await,
         Command::Answer { case, text } => {
             let request = desk.words(&case, text).await?;

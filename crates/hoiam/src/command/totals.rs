@@ -1,6 +1,6 @@
 //! `hoiam totals`: how many reports rest where, from the ledger itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use chassis::ledger::{Filter, LedgerClient, Range};
@@ -27,6 +27,8 @@ pub(crate) struct Arguments {
 enum Rest {
     /// Nobody has decided yet; it is under way.
     Pending,
+    /// With the case it was merged into.
+    Merged,
     At(Destination),
 }
 
@@ -41,6 +43,11 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
         .iter()
         .map(|d| row(d.vi(), d.en(), totals.at(Rest::At(*d))))
         .collect();
+    rows.push(row(
+        "Đã gộp vào vụ việc khác",
+        "merged into another case",
+        totals.at(Rest::Merged),
+    ));
     rows.push(row("Đang xử lý", "under way", totals.at(Rest::Pending)));
     rows.push(row("Tổng số phản ánh", "all reports", totals.reports()));
     output::table(&["Đang ở đâu (rests at)", "reports"], rows)?;
@@ -57,16 +64,19 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
 #[derive(Default)]
 struct Totals {
     cases: HashMap<CaseId, Rest>,
+    merged: HashSet<CaseId>,
     refused: u64,
 }
 
 impl Totals {
     async fn read(ledger: &LedgerClient) -> anyhow::Result<Self> {
-        const TYPES: [&str; 5] = [
+        const TYPES: [&str; 7] = [
             report::ReportReceived::TYPE,
             report::ReportRefused::TYPE,
             classification::ReviewRequested::TYPE,
             classification::ReviewDecided::TYPE,
+            classification::CaseMerged::TYPE,
+            classification::CaseParted::TYPE,
             routing::CaseRouted::TYPE,
         ];
         let filter = Filter {
@@ -98,6 +108,10 @@ impl Totals {
         } else if event.is::<classification::ReviewDecided>() {
             // A person has decided; routing has not yet.
             self.cases.insert(case, Rest::Pending);
+        } else if event.is::<classification::CaseMerged>() {
+            self.merged.insert(case);
+        } else if event.is::<classification::CaseParted>() {
+            self.merged.remove(&case);
         } else if let Some(routed) = event.decode::<routing::CaseRouted>()? {
             self.cases.insert(case, Rest::At(routed.destination));
         }
@@ -109,19 +123,31 @@ impl Totals {
     }
 
     fn at(&self, rest: Rest) -> u64 {
-        self.cases.values().filter(|r| **r == rest).count() as u64
+        self.rests().filter(|r| *r == rest).count() as u64
+    }
+
+    fn rests(&self) -> impl Iterator<Item = Rest> + '_ {
+        let rest = |(case, rest): (&CaseId, &Rest)| {
+            if self.merged.contains(case) {
+                Rest::Merged
+            } else {
+                *rest
+            }
+        };
+        self.cases.iter().map(rest)
     }
 
     fn json(&self) -> Value {
         let mut counts = BTreeMap::new();
-        for rest in self.cases.values() {
-            *counts.entry(*rest).or_insert(0_u64) += 1;
+        for rest in self.rests() {
+            *counts.entry(rest).or_insert(0_u64) += 1;
         }
         let count = |rest| counts.get(&rest).copied().unwrap_or(0);
         let mut object: Map<String, Value> = Destination::ALL
             .iter()
             .map(|d| (d.code().to_owned(), json!(count(Rest::At(*d)))))
             .collect();
+        object.insert("merged".to_owned(), json!(count(Rest::Merged)));
         object.insert("pending".to_owned(), json!(count(Rest::Pending)));
         object.insert("reports".to_owned(), json!(self.reports()));
         object.insert("refused".to_owned(), json!(self.refused));

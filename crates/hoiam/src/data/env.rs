@@ -131,7 +131,10 @@ fn render(
     set("HOIAM_DATABASE", folder.sqlite(service));
     set("HOIAM_REPLICA", service.to_owned());
     match service {
-        "classification" => set("HOIAM_CLASSIFICATION_MODELS", path(folder.models())),
+        "classification" => {
+            set("HOIAM_CLASSIFICATION_MODELS", path(folder.models()));
+            set("HOIAM_SKETCH_KEY_FILE", path(folder.sketch_key()));
+        }
         "intake" => set("HOIAM_IDENTITY_KEY_FILE", path(folder.identity_key())),
         "feedback" => {
             set("HOIAM_OUTBOX_DIR", path(folder.outbox()));

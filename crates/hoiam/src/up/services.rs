@@ -81,7 +81,9 @@ pub(super) async fn start_all(
             None
         ),
         launch::<classification::Classification>(
-            flags("classification").path("models", &folder.models()),
+            flags("classification")
+                .path("models", &folder.models())
+                .path("sketch-key-file", &folder.sketch_key()),
             options,
             None
         ),
@@ -275,8 +277,12 @@ mod tests {
         .unwrap();
         configure::<intake::Intake>(flags("intake").path("identity-key-file", &folder.identity_key()))
             .unwrap();
-        configure::<classification::Classification>(flags("classification").path("models", &folder.models()))
-            .unwrap();
+        configure::<classification::Classification>(
+            flags("classification")
+                .path("models", &folder.models())
+                .path("sketch-key-file", &folder.sketch_key()),
+        )
+        .unwrap();
         configure::<routing::Routing>(flags("routing")).unwrap();
         configure::<escalation::Escalation>(flags("escalation")).unwrap();
         configure::<feedback::Feedback>(

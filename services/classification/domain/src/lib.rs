@@ -5,8 +5,10 @@ pub mod classify;
 pub mod compare;
 pub mod cross;
 pub mod decider;
+pub mod duplicate;
 pub mod explain;
 pub mod finding;
+pub mod likeness;
 pub mod measure;
 pub mod model;
 pub mod policy;
@@ -17,5 +19,6 @@ mod voices;
 
 pub use classify::{Given, classify, classify_at};
 pub use decider::{ClassificationCase, Command, Event, Rejection, State};
+pub use duplicate::{Duplicates, Parting};
 pub use finding::{Classification, Evidence, Finding, Reason};
 pub use policy::{Policy, PolicyError};

@@ -15,11 +15,12 @@ mod raw;
 
 pub use diff::{Edit, difference};
 use raw::Raw;
-pub use raw::{ModelSettings, Settings};
+pub use raw::{DuplicateSettings, ModelSettings, Settings};
 
 /// The policy the product comes with, as text; its version is the hash of these bytes.
 pub const BUILT_IN: &str = concat!(
     include_str!("../policy/00-settings.toml"),
+    include_str!("../policy/05-duplicates.toml"),
     include_str!("../policy/10-state-topics.toml"),
     include_str!("../policy/12-state-words.toml"),
     include_str!("../policy/15-party-topics.toml"),
@@ -70,6 +71,11 @@ pub enum PolicyError {
     /// A word list without words, or a weight or share outside its range.
     #[error("`{0}` has no phrases, or a weight outside 1 to 9, or a surety outside 0 to 100")]
     OutOfRange(String),
+    /// Scores or windows of duplicates that cannot be.
+    #[error(
+        "`settings.duplicates`: suggest and merge are 1 to 1,000, suggest at most merge, windows 1 to 2,160 hours"
+    )]
+    BadDuplicates,
     /// The model it names is not there.
     #[error(
         "the model `{0}` is not known here: put the labelled reports it learnt from into the folder of models, or name another"
@@ -213,12 +219,22 @@ const GIVEN: [&str; 9] = [
 ];
 
 impl Policy {
+    /// When two reports may tell of the same matter; none: nobody asks.
+    #[must_use]
+    pub const fn duplicates(&self) -> Option<&DuplicateSettings> {
+        self.settings.duplicates.as_ref()
+    }
+
     /// Reads and checks a policy.
     ///
     /// # Errors
     /// `PolicyError` naming the entry at fault.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         let raw: Raw = toml::from_str(text)?;
+        let duplicates = raw.settings.duplicates.as_ref();
+        if duplicates.is_some_and(|settings| !settings.is_sound()) {
+            return Err(PolicyError::BadDuplicates);
+        }
         let mut facts = BTreeMap::new();
         let mut add = |name: String| {
             let next = facts.len();

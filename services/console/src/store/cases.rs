@@ -14,11 +14,12 @@ use crate::roles::Role;
 
 const COLUMNS: &str =
     "case_id, code, channel, received_at, received, complete, field, topic, kind, urgency, level,
-    destination, office, unit, revision, state, was_late, emergency, owed, position";
+    destination, office, unit, revision, state, was_late, emergency, owed, position, merged_into, stands_for";
 
 /// What a row is written with, its key first.
 const WRITTEN: &str = "case_id, code, channel, received_at, received, complete, field, topic, kind, urgency, level, \
-    destination, office, unit, revision, state, open, overdue, was_late, danger, emergency, owed, position";
+    destination, office, unit, revision, state, open, overdue, was_late, danger, emergency, owed, position, \
+    merged_into, stands_for";
 /// Most rows of one statement.
 const ROWS: usize = 32;
 
@@ -288,7 +289,9 @@ async fn put(tx: &mut readmodel::Transaction, rows: &[CaseRow]) -> Result<(), St
             .bind(i64::from(danger))
             .bind(row.emergency.clone())
             .bind(owed)
-            .bind(number(row.position));
+            .bind(number(row.position))
+            .bind(row.merged_into.map(|case| case.to_string()).unwrap_or_default())
+            .bind(i64::from(row.stands_for));
     }
     query.execute(&mut **tx).await?;
     Ok(())
@@ -320,5 +323,7 @@ fn read(row: &AnyRow) -> Result<CaseRow, StoreError> {
         was_late: int("was_late")? != 0,
         emergency: text("emergency")?,
         position: Position(int("position")?.unsigned_abs()),
+        merged_into: text("merged_into")?.parse().ok(),
+        stands_for: u32::try_from(int("stands_for")?).map_err(|_| StoreError::Row("count"))?,
     })
 }

@@ -13,10 +13,15 @@ fn told(code: &str, lang: Lang) -> Option<String> {
     };
     let parts: Vec<&str> = rest.split('/').collect();
     Some(match (what, parts.as_slice()) {
-        ("from", [at]) => {
+        ("from" | "stopped" | "was_due", [at]) => {
             let at: jiff::Timestamp = at.parse().ok()?;
             let at = super::local(at.into()).strftime("%H:%M %d/%m").to_string();
-            format!("{} {at}", lang.t("tính từ", "from"))
+            let name = match what {
+                "from" => lang.t("tính từ", "from"),
+                "stopped" => lang.t("đã dừng lúc", "stopped at"),
+                _ => lang.t("hạn cũ", "was due"),
+            };
+            format!("{name} {at}")
         }
         ("count", [date, hours, minutes, worked @ ..]) => {
             let swapped = if worked.is_empty() {
@@ -67,6 +72,7 @@ fn amount(code: &str, lang: Lang) -> Option<String> {
     let unit = match unit {
         "minutes" => lang.t("phút", "minutes"),
         "clock_hours" => lang.t("giờ", "hours"),
+        "working_minutes" => lang.t("phút làm việc", "working minutes"),
         "working_hours" => lang.t("giờ làm việc", "working hours"),
         "calendar_days" => lang.t("ngày", "days"),
         "working_days" => lang.t("ngày làm việc", "working days"),

@@ -8,12 +8,13 @@ use crate::lang::Lang;
 
 mod routing;
 
-type Sentence = (Tone, String, String);
+pub(super) type Sentence = (Tone, String, String);
 
 /// Tone, sentence and reason; `None` for a type without words, or data that does not fit its type.
 pub(super) fn sentence(event: &Recorded, told: &mut Told<'_>) -> Option<Sentence> {
     of_report(event, told)
         .or_else(|| of_classification(event, told))
+        .or_else(|| super::merged::sentence(event, told))
         .or_else(|| routing::sentence(event, told))
         .or_else(|| of_obligation(event, told))
         .or_else(|| of_feedback(event, told))
@@ -21,7 +22,7 @@ pub(super) fn sentence(event: &Recorded, told: &mut Told<'_>) -> Option<Sentence
         .or_else(|| super::outlet::sentence(event, told))
 }
 
-fn read<P: Payload>(event: &Recorded) -> Option<P> {
+pub(super) fn read<P: Payload>(event: &Recorded) -> Option<P> {
     event.decode::<P>().ok().flatten()
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use contracts::events::classification::DuplicateSuspected;
 use kernel::{CaseId, Position, TrackingCode};
 
 use super::App;
@@ -30,6 +31,8 @@ pub(super) use act::act;
 struct CasePage {
     p: Page,
     code: String,
+    /// Code of the case it is merged into, or empty.
+    merged_into: String,
     case: CaseId,
     row: RowView,
     facts: Vec<(&'static str, String)>,
@@ -131,13 +134,25 @@ pub(super) async fn find(app: &App, code: &str) -> Result<CaseRow, Problem> {
 async fn page(app: &App, signed: &Signed, row: &CaseRow, extra: Extra) -> Result<Response, Problem> {
     let lang = signed.lang();
     let units = app.units().await;
-    let story = timeline::story(&app.ledger.read_case(row.case).await?, lang, &units);
+    let events = app.ledger.read_case(row.case).await?;
+    let story = timeline::story(&events, lang, &units);
+    let suspected = events
+        .iter()
+        .rev()
+        .find_map(|e| e.decode::<DuplicateSuspected>().ok().flatten())
+        .map(|e| e.of);
+    let others: Vec<CaseId> = row.merged_into.into_iter().chain(suspected).collect();
+    let others = app.store.by_case(&others).await?;
+    let code = |case: Option<CaseId>| {
+        case.and_then(|case| others.get(&case))
+            .map_or("", |row| row.code.as_str())
+    };
     let role = signed.session.role;
     let now = app.clock.now();
     let mut actions: Vec<Action> = Act::ALL
         .into_iter()
         .filter(|a| may(role, *a) && fits(*a, row))
-        .filter_map(|a| act::form(a, row, &units, lang))
+        .filter_map(|a| act::form(a, row, code(suspected), &units, lang))
         .collect();
     if let Some((verb, text)) = extra.kept {
         for action in actions.iter_mut().filter(|a| a.verb == verb) {
@@ -148,6 +163,7 @@ async fn page(app: &App, signed: &Signed, row: &CaseRow, extra: Extra) -> Result
     let page = CasePage {
         p: Page::signed(signed, "cases").at(&format!("/cases/{}", row.code)),
         code: row.code.clone(),
+        merged_into: code(row.merged_into).to_owned(),
         case: row.case,
         row: RowView::new(row, now, lang, &units),
         facts: facts(row, &units, now, lang),
@@ -196,6 +212,13 @@ fn facts(
     fact(label, unit);
     if row.revision > 1 {
         fact(lang.t("Thông báo số", "Notice"), Some(row.revision.to_string()));
+    }
+    if row.stands_for > 0 {
+        let reports = (row.stands_for + 1).to_string();
+        fact(
+            lang.t("Số phản ánh cùng việc", "Reports of this matter"),
+            Some(reports),
+        );
     }
     for owed in row.owed.iter().filter(|_| row.state.is_open()) {
         let name = sentence_case(&say(List::Obligation, &owed.what, lang));

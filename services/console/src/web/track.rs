@@ -204,7 +204,7 @@ fn now(state: Where, lang: Lang) -> &'static str {
 const fn step(state: Where) -> usize {
     match state {
         Where::Received | Where::InReview | Where::AtDesk | Where::WithOffice | Where::Reopened => 0,
-        Where::WithUnit | Where::Accepted => 1,
+        Where::WithUnit | Where::Accepted | Where::Merged => 1,
         Where::Answered => 2,
         Where::Closed => 3,
     }

@@ -60,6 +60,49 @@ impl Deadline {
     }
 }
 
+/// Whether the clock of a deadline with this arithmetic runs in office hours only.
+pub(crate) fn in_office_hours(arithmetic: &[String]) -> bool {
+    arithmetic.iter().any(|step| step.contains("_working_"))
+}
+
+impl Deadline {
+    /// What remained of a term that was due at `due` when its clock stopped, counted from `from`: in minutes of office time where
+    /// `in_office_hours`, else on the wall clock. Nothing remained of what was late.
+    ///
+    /// # Errors
+    /// `OutOfCalendar` when it lies more than ten years ahead.
+    pub fn of_the_rest(
+        due: Instant,
+        stopped: Instant,
+        from: Instant,
+        in_office_hours: bool,
+        calendar: &Calendar,
+    ) -> Result<Self, OutOfCalendar> {
+        let (start, stop) = (from.timestamp(), stopped.timestamp());
+        let (rest, minutes, unit) = if in_office_hours {
+            let minutes = working_time::working_minutes_between(calendar, stop, due.timestamp());
+            let rest = working_time::add_working_minutes(calendar, start, minutes)?;
+            (rest, minutes, "working_minutes")
+        } else {
+            let micros = due.0.saturating_sub(stopped.0).max(0);
+            let minutes =
+                micros.div_euclid(60 * Instant::SECOND) + i64::from(micros % (60 * Instant::SECOND) > 0);
+            (working_time::add_minutes(start, minutes)?, minutes, "minutes")
+        };
+        let mut arithmetic = vec![
+            format!("from={}+07:00", OFFSET.to_datetime(start)),
+            format!("stopped={}+07:00", OFFSET.to_datetime(stop)),
+            format!("was_due={}+07:00", OFFSET.to_datetime(due.timestamp())),
+            format!("{minutes}_{unit}"),
+        ];
+        arithmetic.extend(rest.steps.iter().map(|step| code(step, calendar)));
+        Ok(Self {
+            due: rest.at.into(),
+            arithmetic: bounded(arithmetic),
+        })
+    }
+}
+
 /// As many codes as an event holds: of a longer list the middle is counted, not named.
 fn bounded(mut steps: Vec<String>) -> Vec<String> {
     const MOST: usize = 64;

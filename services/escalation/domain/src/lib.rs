@@ -8,7 +8,7 @@ pub mod table;
 pub use deadline::{Deadline, OutOfCalendar};
 pub use obligation::{Command, Event, Obligation, Obligations, Rejection, Standing};
 pub use policy::{Amount, CaseFacts, Policy, PolicyError, Rule, What};
-pub use table::{End, Fact, Note, Sla, end};
+pub use table::{End, Fact, MERGED, Note, Sla, end};
 
 /// The deadlines a new city starts with.
 pub const BUILT_IN: &str = include_str!("../policy/sla.toml");

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use kernel::{Decider, EventId, Instant};
 use uuid::Uuid;
 
-use crate::deadline::{Deadline, OutOfCalendar, city_day};
+use crate::deadline::{Deadline, OutOfCalendar, city_day, in_office_hours};
 use crate::policy::What;
-use crate::table::{self, End, Fact, Note};
+use crate::table::{self, End, Fact, MERGED, Note};
 
 /// Where an obligation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,14 +25,24 @@ pub enum Standing {
 pub struct Obligation {
     /// What is owed.
     pub what: What,
+    /// Who owes it.
+    pub owner: String,
     /// Which dispatch it is about; 0 for none.
     pub revision: u32,
     /// By when.
     pub due: Instant,
     /// Revision of the due time, from 1.
     pub due_revision: u32,
+    /// The rule that gave the time.
+    pub rule: String,
+    /// Version of the policy the rule is in.
+    pub policy: String,
+    /// Whether its clock runs in office hours only.
+    pub in_office_hours: bool,
     /// Where it stands.
     pub standing: Standing,
+    /// It ended because the case was merged into another, and has not gone on since.
+    pub stopped: bool,
 }
 
 /// All obligations a case ever had.
@@ -46,10 +56,49 @@ impl Obligations {
         self.0.get(&obligation)
     }
 
-    fn end(&mut self, obligation: Uuid) {
+    fn end(&mut self, obligation: Uuid, stopped: bool) {
         if let Some(found) = self.0.get_mut(&obligation) {
             found.standing = Standing::Ended;
+            found.stopped = stopped;
         }
+    }
+
+    /// Clocks that stand still because the case was merged.
+    fn stopped(&self) -> impl Iterator<Item = (What, &Obligation)> {
+        self.0.values().filter(|o| o.stopped).map(|o| (o.what, o))
+    }
+
+    /// A clock that stood still goes on with what remained, by the rule that gave it its time.
+    fn go_on(
+        &self,
+        note: &Note,
+        (what, owner, revision): table::Debt,
+        clock: &Obligation,
+        stopped: Instant,
+    ) -> Result<Option<Event>, OutOfCalendar> {
+        let obligation = obligation_id(note.cause, what);
+        if self.0.contains_key(&obligation) {
+            return Ok(None);
+        }
+        let Deadline { due, arithmetic } = Deadline::of_the_rest(
+            clock.due,
+            stopped,
+            note.at,
+            clock.in_office_hours,
+            &note.sla.calendar,
+        )?;
+        Ok(Some(Event::Opened {
+            obligation,
+            what,
+            owner,
+            from: note.at,
+            due,
+            due_revision: 1,
+            rule: clock.rule.clone(),
+            policy: clock.policy.clone(),
+            arithmetic,
+            revision,
+        }))
     }
 }
 
@@ -158,10 +207,25 @@ impl Decider for Obligations {
         match command {
             Command::Follow(note) => {
                 let mut events = state.ended_by(&note);
+                let stopped = match note.fact {
+                    Fact::CaseParted { stopped } => {
+                        // A unit's clocks go on when the unit has the case again.
+                        for (what, clock) in state.stopped().filter(|(_, clock)| clock.revision == 0) {
+                            let debt = (what, clock.owner.clone(), 0);
+                            events.extend(state.go_on(&note, debt, clock, stopped)?);
+                        }
+                        None
+                    }
+                    Fact::CaseDispatched { stopped, .. } => stopped,
+                    _ => None,
+                };
                 for debt in table::opens(&note.fact, note.facts.level) {
                     // A dialogue or letter that is owed stays owed by the same time, however often the case comes back to the office.
                     let once = matches!(debt.0, What::Dialogue | What::Letter);
-                    if !once || !state.owes(debt.0) {
+                    let clock = state.stopped().find(|(what, _)| *what == debt.0);
+                    if let Some(((_, clock), stopped)) = clock.zip(stopped) {
+                        events.extend(state.go_on(&note, debt, clock, stopped)?);
+                    } else if !once || !state.owes(debt.0) {
                         events.extend(state.open(&note, debt)?);
                     }
                 }
@@ -174,9 +238,7 @@ impl Decider for Obligations {
                 since,
             } => {
                 let found = state.get(obligation).ok_or(Rejection::UnknownObligation)?;
-                let Obligation {
-                    what, revision, due, ..
-                } = *found;
+                let (what, revision, due) = (found.what, found.revision, found.due);
                 // Exactly at the deadline is still in time.
                 if now <= due {
                     return Err(Rejection::NotDue { due });
@@ -201,17 +263,30 @@ impl Decider for Obligations {
             Event::Opened {
                 obligation,
                 what,
+                owner,
                 due,
                 due_revision,
+                rule,
+                policy,
+                arithmetic,
                 revision,
                 ..
             } => {
+                // Whatever of the kind stood still goes on as this one, or is over.
+                for earlier in state.0.values_mut().filter(|earlier| earlier.what == *what) {
+                    earlier.stopped = false;
+                }
                 let opened = Obligation {
                     what: *what,
+                    owner: owner.clone(),
                     revision: *revision,
                     due: *due,
                     due_revision: *due_revision,
+                    rule: rule.clone(),
+                    policy: policy.clone(),
+                    in_office_hours: in_office_hours(arithmetic),
                     standing: Standing::Open,
+                    stopped: false,
                 };
                 state.0.insert(*obligation, opened);
             }
@@ -222,7 +297,8 @@ impl Decider for Obligations {
                     found.standing = Standing::Missed;
                 }
             }
-            Event::Met { obligation, .. } | Event::Overtaken { obligation, .. } => state.end(*obligation),
+            Event::Met { obligation, .. } => state.end(*obligation, false),
+            Event::Overtaken { obligation, by } => state.end(*obligation, by == MERGED),
         }
         state
     }

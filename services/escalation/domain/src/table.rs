@@ -30,6 +30,8 @@ pub enum Fact {
         unit: String,
         /// Which dispatch.
         revision: u32,
+        /// When the clocks stopped, where it goes on after it was merged into another case.
+        stopped: Option<Instant>,
     },
     /// The unit takes it on.
     CaseAccepted {
@@ -72,7 +74,17 @@ pub enum Fact {
     },
     /// Nothing is owed any more.
     CaseClosed,
+    /// It is handled with another case: its own clocks stop.
+    CaseMerged,
+    /// It is one of its own again: they go on with what remained. Those of a unit go on with the dispatch that follows.
+    CaseParted {
+        /// When they stopped.
+        stopped: Instant,
+    },
 }
+
+/// Type of the event that stops clocks: what it overtook goes on when the case is parted.
+pub const MERGED: &str = "classification.case_merged.v1";
 
 /// How an obligation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +124,7 @@ pub fn end(what: What, of: u32, fact: &Fact) -> Option<End> {
 
         (Fact::CaseRouted { .. }, DeskAnswer | Opinion | DispatchOrder)
         | (Fact::CaseDispatched { .. }, DeskAnswer)
-        | (Fact::CaseClosed, _) => Some(End::Overtaken),
+        | (Fact::CaseClosed | Fact::CaseMerged, _) => Some(End::Overtaken),
 
         (
             Fact::ReviewRequested
@@ -127,7 +139,8 @@ pub fn end(what: What, of: u32, fact: &Fact) -> Option<End> {
             | Fact::OpinionGiven
             | Fact::DialogueHeld
             | Fact::LetterSent
-            | Fact::CaseReopened { .. },
+            | Fact::CaseReopened { .. }
+            | Fact::CaseParted { .. },
             _,
         ) => None,
     }
@@ -159,7 +172,7 @@ pub(crate) fn opens(fact: &Fact, level: Level) -> Vec<Debt> {
                 .collect()
         }
         Fact::CaseReopened { office } => in_the_end(level, *office).into_iter().collect(),
-        Fact::CaseDispatched { unit, revision } => {
+        Fact::CaseDispatched { unit, revision, .. } => {
             let unit = format!("unit:{unit}");
             vec![
                 (What::Acceptance, unit.clone(), *revision),
@@ -185,7 +198,9 @@ pub(crate) fn opens(fact: &Fact, level: Level) -> Vec<Debt> {
         | Fact::OpinionGiven
         | Fact::DialogueHeld
         | Fact::LetterSent
-        | Fact::CaseClosed => Vec::new(),
+        | Fact::CaseClosed
+        | Fact::CaseMerged
+        | Fact::CaseParted { .. } => Vec::new(),
     }
 }
 

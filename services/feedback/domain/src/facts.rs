@@ -19,6 +19,8 @@ pub enum Fact {
         /// Which dispatch, from 1.
         revision: u32,
     },
+    /// Merged into another case, or parted from it.
+    Merged(bool),
 }
 
 /// The facts together; a later one takes the place of an earlier.
@@ -32,6 +34,8 @@ pub struct Facts {
     pub routing: u64,
     /// The latest dispatch; 0 before any.
     pub dispatched: u32,
+    /// Whether it is handled with another case.
+    pub merged: bool,
 }
 
 impl Facts {
@@ -55,6 +59,7 @@ impl Facts {
                 dispatched: self.dispatched.max(revision),
                 ..self
             },
+            Fact::Merged(merged) => Self { merged, ..self },
         }
     }
 

@@ -9,6 +9,7 @@
 //! | 5 | as 2 if a unit is asked; the letter of thanks | the letter was sent |
 //! | police | received, forwarded | forwarded: the law's own clock runs there |
 //! | not a report | nothing beyond the receipt | at once |
+//! | merged | that it is handled with others; whatever the other case's citizen is told, from then on | the other case is done |
 
 use std::collections::BTreeSet;
 
@@ -76,6 +77,14 @@ pub enum Act {
     SendLetter,
     /// A closed case goes on.
     Reopen(Reopening),
+    /// It was merged into another case: tell the citizen that it is handled with others.
+    TellMerged,
+    /// The citizen of the case it was merged into was told something: tell this one too.
+    TellWithOther(What),
+    /// The case it was merged into is done.
+    CloseWithOther(Closing),
+    /// The case it was merged into goes on.
+    ReopenWithOther(Reopening),
 }
 
 /// What happened.
@@ -156,6 +165,9 @@ pub enum Rejection {
     /// It is open.
     #[error("the case is open: there is nothing to reopen")]
     NotClosed,
+    /// It is handled with another.
+    #[error("the case was merged into another and is answered there: act on that one, or part it first")]
+    Merged,
 }
 
 impl Decider for Procedure {
@@ -209,6 +221,28 @@ impl Decider for Procedure {
                     events.extend(state.closing_by_result(facts.level).map(Event::CaseClosed));
                 }
                 events
+            }
+
+            Act::AnswerAtDesk
+            | Act::GiveOpinion(_)
+            | Act::RecordDialogue
+            | Act::SendLetter
+            | Act::Reopen(_)
+                if facts.merged =>
+            {
+                return Err(Rejection::Merged);
+            }
+            Act::TellMerged | Act::TellWithOther(_) | Act::CloseWithOther(_) | Act::ReopenWithOther(_)
+                if !facts.merged =>
+            {
+                vec![] // parted meanwhile
+            }
+            Act::TellMerged if state.closed.is_none() => state.once(What::Merged, 0, [tell(What::Merged, 0)]),
+            Act::TellWithOther(what) if state.closed.is_none() => vec![tell(what, 0)],
+            Act::CloseWithOther(reason) if state.closed.is_none() => vec![Event::CaseClosed(reason)],
+            Act::ReopenWithOther(reason) if state.closed.is_some() => vec![Event::CaseReopened(reason)],
+            Act::TellMerged | Act::TellWithOther(_) | Act::CloseWithOther(_) | Act::ReopenWithOther(_) => {
+                vec![]
             }
 
             Act::AnswerAtDesk => {

@@ -7,6 +7,8 @@ words!(
     What, "message" {
         /// The report is on record, with its tracking code.
         Received = "received";
+        /// It is handled with other reports of the same matter.
+        Merged = "merged";
         /// Where it went.
         Forwarded = "forwarded";
         /// How far the work is, and the date promised.

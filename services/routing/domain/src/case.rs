@@ -33,8 +33,15 @@ pub enum Command {
         /// Who has the tasks of the unit that had it last, on the day of reopening.
         again: Option<UnitCode>,
     },
-    /// Its content was erased: nobody can act on it any more.
-    TakeBack,
+    /// Nobody is to act on it by itself any more: its content was erased, or it was merged into another case.
+    TakeBack(RecallReason),
+    /// It is a case of its own again: on from where it was when it was merged.
+    GoOn {
+        /// What the policy says of it, if it was not routed before.
+        route: Option<Routed>,
+        /// Who has the tasks of the unit that had it last, on the day of parting.
+        again: Option<UnitCode>,
+    },
     /// The office's order.
     DispatchOnOrder {
         /// Before whom.
@@ -196,7 +203,7 @@ pub enum Event {
     Heard(Heard),
 }
 
-/// Facts of feedback that bear on routing.
+/// Facts of feedback and classification that bear on routing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// The leaders' opinion.
@@ -208,6 +215,10 @@ pub enum Heard {
     CaseClosed,
     /// It goes on.
     CaseReopened,
+    /// It is handled with another case.
+    CaseMerged,
+    /// It is one of its own again.
+    CaseParted,
 }
 
 /// What the past amounts to.
@@ -220,6 +231,9 @@ pub struct Case {
     agreed: bool,
     closed: bool,
     reopened: bool,
+    merged: bool,
+    /// A unit had it when it was merged, and none since.
+    taken_out: bool,
 }
 
 /// One notice, most of them dispatches; its revision is its place in the list, from 1. A recall stands there as one that was over at once.
@@ -268,7 +282,8 @@ impl Decider for Routing {
             Command::Route(routed) => Ok(decide::route(case, routed)),
             Command::HearOpinion { agree } => Ok(decide::hear_opinion(case, agree)),
             Command::TakeUpAgain { wrong_unit, again } => Ok(decide::take_up_again(case, wrong_unit, again)),
-            Command::TakeBack => Ok(decide::take_back(case)),
+            Command::TakeBack(reason) => Ok(decide::take_back(case, reason)),
+            Command::GoOn { route, again } => Ok(decide::go_on(case, route, again)),
             Command::DispatchOnOrder { unit, standing } => decide::dispatch_on_order(case, unit, standing),
             Command::Accept(on) => desk::accept(case, &on),
             Command::Return {
@@ -304,12 +319,14 @@ impl Decider for Routing {
             Event::CaseRouted(routed) => {
                 case.routed = Some(routed.clone());
                 case.reopened = false;
+                case.taken_out = false;
             }
             Event::CaseDispatched { unit, .. } => {
                 case.told(unit, Role::Lead);
                 case.reopened = false;
+                case.taken_out = false;
             }
-            Event::CaseRecalled { on, .. } => {
+            Event::CaseRecalled { on, reason, .. } => {
                 let mut role = Role::Lead;
                 case.on(on, |dispatch| {
                     dispatch.end = Some(End::Recalled);
@@ -317,6 +334,9 @@ impl Decider for Routing {
                 });
                 let recall = case.told(&on.unit, role);
                 recall.end = Some(End::Recalled);
+                if role == Role::Lead {
+                    case.taken_out = *reason == RecallReason::Merged;
+                }
             }
             Event::UnitJoined { on, .. } => {
                 case.told(&on.unit, Role::Coordinating);
@@ -347,6 +367,8 @@ impl Decider for Routing {
                 case.closed = false;
                 case.reopened = true;
             }
+            Event::Heard(Heard::CaseMerged) => case.merged = true,
+            Event::Heard(Heard::CaseParted) => case.merged = false,
         }
         case
     }

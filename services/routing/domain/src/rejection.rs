@@ -106,6 +106,9 @@ pub enum Rejection {
     /// Who asked does not have the case any more.
     #[error("this question is over, because the unit that asked it does not have the case any more")]
     QuestionOver,
+    /// It is handled with another.
+    #[error("the case was merged into another and is handled there: act on that one, or part it first")]
+    Merged,
     /// It is closed.
     #[error("the case is closed: have it reopened first")]
     CaseClosed,
@@ -138,6 +141,7 @@ impl Rejection {
             Self::UnknownQuestion => "unknown_question",
             Self::QuestionAnswered => "question_answered",
             Self::QuestionOver => "question_over",
+            Self::Merged => "merged",
             Self::CaseClosed => "case_closed",
         }
     }

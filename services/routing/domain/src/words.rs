@@ -21,6 +21,8 @@ words!(
         BetterUnit = "better_unit";
         /// The report is about the unit that had it.
         LevelAbove = "level_above";
+        /// It was merged into another case, and is one of its own again.
+        Parted = "parted";
     }
 );
 
@@ -57,6 +59,8 @@ words!(
         Elsewhere = "elsewhere";
         /// Its content was lawfully erased.
         Erased = "erased";
+        /// It is handled with another report of the same matter.
+        Merged = "merged";
     }
 );
 

@@ -1,5 +1,9 @@
 //! The shape of a policy file as TOML has it, before anything is checked.
 
+use std::collections::BTreeMap;
+
+use kernel::Instant;
+use kernel::taxonomy::Topic;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -28,6 +32,69 @@ pub struct Settings {
     pub address: Vec<String>,
     /// The second voice; a policy without one speaks by its rules alone, as those before there was a model.
     pub model: Option<ModelSettings>,
+    /// Which reports may be the same; a policy without it looks for none.
+    pub duplicates: Option<DuplicateSettings>,
+}
+
+/// When two reports may tell of the same matter. Scores are in thousandths.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DuplicateSettings {
+    /// From this score on a person is asked.
+    pub suggest: u16,
+    /// From this score on the policy merges, where it may.
+    pub merge: u16,
+    /// Topics whose common reports the policy merges.
+    pub merged_by_policy: Vec<Topic>,
+    /// How long one matter goes on being reported, in hours.
+    pub window_hours: u32,
+    /// The same, for topics of which that is not true.
+    pub windows: BTreeMap<Topic, u32>,
+    /// Groups of topics under which people report the same matter.
+    pub neighbours: Vec<Vec<Topic>>,
+}
+
+impl DuplicateSettings {
+    /// How long apart two reports of a topic may be, in microseconds.
+    #[must_use]
+    pub fn window(&self, topic: Topic) -> i64 {
+        let hours = self.windows.get(&topic).copied().unwrap_or(self.window_hours);
+        i64::from(hours) * 3_600 * Instant::SECOND
+    }
+
+    /// The longest of them: what is older is compared with nothing any more.
+    #[must_use]
+    pub fn longest_window(&self) -> i64 {
+        Topic::ALL
+            .iter()
+            .map(|topic| self.window(*topic))
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Whether people report the same matter under either.
+    #[must_use]
+    pub fn are_neighbours(&self, a: Topic, b: Topic) -> bool {
+        self.neighbours
+            .iter()
+            .any(|group| group.contains(&a) && group.contains(&b))
+    }
+
+    /// The topic and its neighbours.
+    #[must_use]
+    pub fn around(&self, topic: Topic) -> Vec<Topic> {
+        let near = |other: &&Topic| **other == topic || self.are_neighbours(topic, **other);
+        Topic::ALL.iter().filter(near).copied().collect()
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        let hours = |hours: u32| (1..=2_160).contains(&hours);
+        self.suggest <= self.merge
+            && (1..=1_000).contains(&self.suggest)
+            && self.merge <= 1_000
+            && hours(self.window_hours)
+            && self.windows.values().all(|h| hours(*h))
+    }
 }
 
 /// Which model speaks beside the rules, and when it is believed. Thousandths are of its calibrated shares.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
+use contracts::grpc::classification::{MergeRequest, PartRequest};
 use contracts::grpc::feedback::{AnswerRequest, OpinionRequest, ReopenRequest};
 use contracts::grpc::routing::DispatchRequest;
 use tonic::Status;
@@ -26,23 +27,33 @@ pub(in crate::web) struct Action {
     pub(super) title: &'static str,
     pub(super) hint: &'static str,
     pub(super) selects: Vec<Select>,
+    /// A tracking code to be typed: its label, and what stands there first.
+    pub(super) code: Option<(&'static str, String)>,
     pub(super) text: Option<&'static str>,
     pub(super) required: bool,
     pub(super) kept: String,
     pub(super) button: &'static str,
 }
 
-const VERBS: [(&str, Act); 6] = [
+const VERBS: [(&str, Act); 8] = [
     ("answer", Act::AnswerAtDesk),
     ("opinion", Act::GiveOpinion),
     ("order", Act::OrderDispatch),
     ("dialogue", Act::RecordDialogue),
     ("letter", Act::SendLetter),
     ("reopen", Act::Reopen),
+    ("merge", Act::Merge),
+    ("part", Act::Part),
 ];
 
-/// The form of an act; `None` for what is done elsewhere.
-pub(super) fn form(act: Act, row: &CaseRow, units: &BTreeMap<String, String>, lang: Lang) -> Option<Action> {
+/// The form of an act; `None` for what is done elsewhere. `suspected` is the code of the case it may be the same as, or empty.
+pub(super) fn form(
+    act: Act,
+    row: &CaseRow,
+    suspected: &str,
+    units: &BTreeMap<String, String>,
+    lang: Lang,
+) -> Option<Action> {
     let verb = VERBS.iter().find(|(_, a)| *a == act)?.0;
     let mut action = Action {
         verb,
@@ -50,6 +61,7 @@ pub(super) fn form(act: Act, row: &CaseRow, units: &BTreeMap<String, String>, la
         title: "",
         hint: "",
         selects: Vec::new(),
+        code: None,
         text: None,
         required: true,
         kept: String::new(),
@@ -141,6 +153,32 @@ pub(super) fn form(act: Act, row: &CaseRow, units: &BTreeMap<String, String>, la
             action.text = Some(lang.t("Giải thích", "Explanation"));
             action.button = lang.t("Mở lại", "Reopen");
         }
+        Act::Merge => {
+            action.title = lang.t("Gộp vào vụ việc khác", "Merge into another case");
+            action.hint = lang.t(
+                "Khi hai phản ánh cùng một việc: vụ việc kia được giải quyết, kết quả báo cho cả hai người.",
+                "When both tell of one matter: the other case is handled, and its result is told to both.",
+            );
+            let label = lang.t("Mã vụ việc kia", "Code of the other case");
+            action.code = Some((label, suspected.to_owned()));
+            action.button = lang.t("Gộp", "Merge");
+        }
+        Act::Part => {
+            action.title = lang.t("Tách thành vụ việc riêng", "Make it a case of its own again");
+            action.hint = lang.t(
+                "Đi tiếp từ chỗ đã dừng; thời hạn còn lại được tính tiếp.",
+                "It goes on from where it was, with the time that remained.",
+            );
+            action.selects = vec![listed(
+                "reason",
+                lang.t("Lý do", "Reason"),
+                "other_place",
+                List::Parting,
+            )];
+            action.text = Some(lang.t("Giải thích (nếu có)", "Explanation (if any)"));
+            action.required = false;
+            action.button = lang.t("Tách", "Part");
+        }
         Act::SeeCases | Act::OpenContent | Act::TakeReport | Act::Review => return None,
     }
     Some(action)
@@ -224,6 +262,39 @@ async fn send(app: &App, signed: &Signed, act: Act, row: &CaseRow, fields: &Fiel
                 unit,
             };
             return Ok(app.clients.routing().dispatch(asked).await?.into_inner().position);
+        }
+        Act::Merge => {
+            let other = find(app, fields.get("code")).await;
+            let other = other.map_err(|_| Status::not_found("there is no case with that code"))?;
+            let asked = MergeRequest {
+                request_id,
+                actor,
+                case_id,
+                into: other.case.to_vec().into(),
+            };
+            return Ok(app
+                .clients
+                .classification()
+                .merge(asked)
+                .await?
+                .into_inner()
+                .position);
+        }
+        Act::Part => {
+            let asked = PartRequest {
+                request_id,
+                actor,
+                case_id,
+                reason_code: fields.get("reason").to_owned(),
+                reason: text,
+            };
+            return Ok(app
+                .clients
+                .classification()
+                .part(asked)
+                .await?
+                .into_inner()
+                .position);
         }
         Act::SeeCases | Act::OpenContent | Act::TakeReport | Act::Review => {
             return Err(Status::invalid_argument("this is done elsewhere"));

@@ -5,6 +5,7 @@
 )]
 
 mod ends;
+mod merged;
 mod misses;
 mod opens;
 
@@ -61,6 +62,7 @@ fn dispatched(revision: u32) -> Fact {
     Fact::CaseDispatched {
         unit: "so_xd".to_owned(),
         revision,
+        stopped: None,
     }
 }
 

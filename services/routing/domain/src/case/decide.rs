@@ -16,10 +16,12 @@ const RETURNED: &str = "returned";
 const CONFLICT: &str = "conflict-of-interest";
 /// The same: the case was reopened and no unit has it.
 const REOPENED: &str = "reopened";
+/// The same: the case was parted from another, and the unit it was taken from is no more.
+const PARTED: &str = "parted";
 
 /// The first routing; where the case goes to a unit or the police, it is put before the lead in the same breath.
 pub(super) fn route(case: &Case, routed: Routed) -> Vec<Event> {
-    if case.routed.is_some() {
+    if case.routed.is_some() || case.merged {
         return Vec::new();
     }
     let facts = &routed.inputs.facts;
@@ -52,7 +54,8 @@ pub(super) fn hear_opinion(case: &Case, agree: bool) -> Vec<Event> {
     let waits = case.destination() == Some(Destination::Office)
         && level(case) == Some(3)
         && case.dispatches.is_empty()
-        && !case.closed;
+        && !case.closed
+        && !case.merged;
     let proposed = case
         .routed
         .as_ref()
@@ -65,7 +68,7 @@ pub(super) fn hear_opinion(case: &Case, agree: bool) -> Vec<Event> {
 
 /// The unit that answered (or its successor) gets the case again; where it was the wrong one, or none had it, the office decides.
 pub(super) fn take_up_again(case: &Case, wrong_unit: bool, again: Option<UnitCode>) -> Vec<Event> {
-    if !case.reopened || case.closed {
+    if !case.reopened || case.closed || case.merged {
         return Vec::new();
     }
     match (&case.routed, again) {
@@ -77,9 +80,34 @@ pub(super) fn take_up_again(case: &Case, wrong_unit: bool, again: Option<UnitCod
     }
 }
 
-/// Nobody can act on what was erased: a unit that has not answered is told, and owes nothing more.
-pub(super) fn take_back(case: &Case) -> Vec<Event> {
-    recall(case, RecallReason::Erased)
+/// Nobody can act on what was erased, and what was merged is handled with the other case: a unit that has not answered is told, and owes
+/// nothing more.
+pub(super) fn take_back(case: &Case, reason: RecallReason) -> Vec<Event> {
+    if reason == RecallReason::Merged && !case.merged {
+        return Vec::new(); // parted again meanwhile
+    }
+    recall(case, reason)
+}
+
+/// On from where it was: before the unit it was taken from, to where the policy says if it had not been routed, or with what came meanwhile
+/// (an agreement, a reopening). What rested with the desk or the office rests there still.
+pub(super) fn go_on(case: &Case, route: Option<Routed>, again: Option<UnitCode>) -> Vec<Event> {
+    if case.merged || case.closed {
+        return Vec::new();
+    }
+    match (&case.routed, again) {
+        (None, _) => route.map_or_else(Vec::new, |routed| self::route(case, routed)),
+        (Some(_), Some(unit)) if case.taken_out => dispatch(case, unit, Basis::Parted),
+        (Some(routed), None) if case.taken_out => vec![to_office(routed, PARTED)],
+        (Some(_), again) => {
+            let agreed = hear_opinion(case, case.agreed);
+            if agreed.is_empty() {
+                take_up_again(case, false, again)
+            } else {
+                agreed
+            }
+        }
+    }
 }
 
 /// Levels 4 and 5, a case given back, and any case the office wants with another unit.
@@ -91,6 +119,9 @@ pub(super) fn dispatch_on_order(
     let facts = case.facts().ok_or(Rejection::NotRoutedYet)?;
     if case.closed {
         return Err(Rejection::CaseClosed);
+    }
+    if case.merged {
+        return Err(Rejection::Merged);
     }
     let oversight = must_be_valid(&unit, standing)?;
     match case.destination() {

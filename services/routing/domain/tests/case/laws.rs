@@ -24,7 +24,12 @@ fn any_command() -> impl Strategy<Value = Command> {
             again: again.map(unit)
         }),
         code().prop_map(order),
-        Just(Command::TakeBack),
+        Just(Command::TakeBack(RecallReason::Erased)),
+        Just(Command::TakeBack(RecallReason::Merged)),
+        proptest::option::of(code()).prop_map(|again| Command::GoOn {
+            route: Some(road(2)),
+            again: again.map(unit)
+        }),
         on().prop_map(Command::Accept),
         (on(), proptest::option::of(code())).prop_map(|(on, better)| give_back(on, better)),
         on().prop_map(|on| Command::ReportProgress {
@@ -67,15 +72,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn revisions_are_dense_one_unit_leads_at_a_time_and_no_repeated_command_does_it_twice(
-        steps in proptest::collection::vec((any_command(), 0u8..6), 1..24)
+        steps in proptest::collection::vec((any_command(), 0u8..8), 1..24)
     ) {
         let mut history: Vec<Event> = Vec::new();
         for (command, other) in steps {
-            // Between commands, feedback may state its facts.
+            // Between commands, feedback and classification may state their facts.
             match other {
                 0 => history.push(Event::Heard(Heard::CaseClosed)),
                 1 => history.push(Event::Heard(Heard::CaseReopened)),
                 2 => history.push(Event::Heard(Heard::OpinionGiven { agree: true })),
+                3 => history.push(Event::Heard(Heard::CaseMerged)),
+                4 => history.push(Event::Heard(Heard::CaseParted)),
                 _ => {}
             }
             let repeatable = !matches!(command, Command::ReportProgress { .. } | Command::Ask { .. });

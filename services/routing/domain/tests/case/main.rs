@@ -3,6 +3,7 @@
 
 mod desk;
 mod laws;
+mod merged;
 mod more;
 mod said;
 mod ways;

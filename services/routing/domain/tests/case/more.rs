@@ -251,10 +251,12 @@ fn whoever_takes_part_is_told_when_the_case_leaves_the_lead() {
             elsewhere(at("udc", 2), 3),
             dispatched(&r, "cscc", 4, Basis::BetterUnit),
         ]);
-    given::<Routing>(&history).when(Command::TakeBack).then(&[
-        taken_back(at("so_xd", 1), 3, RecallReason::Erased),
-        taken_back(at("udc", 2), 4, RecallReason::Erased),
-    ]);
+    given::<Routing>(&history)
+        .when(Command::TakeBack(RecallReason::Erased))
+        .then(&[
+            taken_back(at("so_xd", 1), 3, RecallReason::Erased),
+            taken_back(at("udc", 2), 4, RecallReason::Erased),
+        ]);
     history.extend([elsewhere(at("so_xd", 1), 3), elsewhere(at("udc", 2), 4)]);
     let case: Case = Routing::fold(&history);
     assert_eq!(case.is_before(&at("udc", 2)), Err(Rejection::Recalled));

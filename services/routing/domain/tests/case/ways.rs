@@ -160,15 +160,17 @@ fn the_same_order_twice_is_one_dispatch_and_another_unit_takes_the_firsts_place(
 fn what_was_erased_is_taken_back_once_and_only_from_a_unit_that_has_it() {
     let r = road(2);
     given::<Routing>(&[Event::CaseRouted(road(4))])
-        .when(Command::TakeBack)
+        .when(Command::TakeBack(RecallReason::Erased))
         .then_nothing();
     let over = recalled(&r, at("so_xd", 1), RecallReason::Erased);
     given::<Routing>(&before_so_xd())
-        .when(Command::TakeBack)
+        .when(Command::TakeBack(RecallReason::Erased))
         .then(std::slice::from_ref(&over));
     let mut taken = before_so_xd();
     taken.push(over);
-    given::<Routing>(&taken).when(Command::TakeBack).then_nothing();
+    given::<Routing>(&taken)
+        .when(Command::TakeBack(RecallReason::Erased))
+        .then_nothing();
     given::<Routing>(&taken)
         .when(result(at("so_xd", 1)))
         .rejected(&Rejection::Recalled);
@@ -181,7 +183,9 @@ fn what_was_erased_is_taken_back_once_and_only_from_a_unit_that_has_it() {
         on: at("so_xd", 1),
         outcome: Outcome::Done,
     });
-    given::<Routing>(&answered).when(Command::TakeBack).then_nothing();
+    given::<Routing>(&answered)
+        .when(Command::TakeBack(RecallReason::Erased))
+        .then_nothing();
 }
 
 #[test]
