@@ -218,7 +218,7 @@ impl Models {
         if let Some((known, _)) = kept.speaking.iter().find(|(it, _)| it.version == rules.version) {
             return Ok(known.clone());
         }
-        let (version, text) = (rules.version.clone(), String::clone(&rules.policy));
+        let (version, text) = (rules.version.clone(), rules.policy.text.clone());
         if kept.speaking.is_empty() {
             kept.up_to = Position(self.opener.ledger.head(Position(0)).await?.position);
         }

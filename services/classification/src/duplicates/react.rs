@@ -42,7 +42,7 @@ impl Reaction for Look {
         let cause = &delivered.event;
         let Some(case) = cause.case else { return Ok(()) };
         let InForce { version, policy } = self.policies.at_cause(cause).await?;
-        let Some(settings) = policy.duplicates() else {
+        let Some(settings) = &policy.duplicates else {
             return Ok(());
         };
         // Whoever was classified before is found: of two that come together, the later finds the earlier.
