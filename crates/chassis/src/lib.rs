@@ -9,6 +9,7 @@ pub mod failpoint;
 pub mod health;
 pub mod ledger;
 pub mod nats;
+pub mod outbox;
 pub mod policy;
 pub mod service;
 pub mod telemetry;

@@ -84,6 +84,7 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         shutdown: host.shutdown.clone(),
         secure_cookies: config.secure_cookies,
         units: Mutex::default(),
+        links: Mutex::default(),
     }));
     host.serve(Routes::new(DirectoryServer::new(directory)), pages)
         .await

@@ -1,6 +1,6 @@
 //! The pages: what a visitor's browser asks for, in the order of a person's day: sign in, look, take a report, review, work on a case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -20,6 +20,7 @@ mod assets;
 mod case;
 mod duplicates;
 mod guard;
+mod link;
 mod list;
 mod live;
 mod new;
@@ -53,6 +54,8 @@ pub struct App {
     pub secure_cookies: bool,
     /// Names of units by code, as routing gave them last.
     pub units: Mutex<Arc<BTreeMap<String, String>>>,
+    /// How often each link of a unit's mail was used in which minute.
+    pub links: Mutex<(i64, HashMap<String, u32>)>,
 }
 
 /// All pages.
@@ -77,6 +80,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/track/{code}/proof", get(track::proof))
         .route("/track/{code}/questions", post(track::ask))
         .route("/track/{code}/answer", post(track::answer))
+        .route("/u/{link}", get(link::show))
+        .route("/u/{link}/open", post(link::open))
+        .route("/u/{link}/{verb}", post(link::act))
         .route("/live", get(live::events))
         .route("/behind", get(list::behind))
         .fallback(guard::nowhere)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use chassis::config::{Problem, ServiceConfig, Settings, TelemetryConfig};
 
-use crate::outbox::OutboxKey;
+use chassis::outbox::OutboxKey;
 
 /// Flags and variables of feedback.
 #[derive(clap::Args, Clone, Debug, Default)]

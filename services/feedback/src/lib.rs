@@ -15,11 +15,11 @@ mod wire;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chassis::outbox::FileTransport;
 use chassis::service::{Host, Life, Service};
 use tonic::service::Routes;
 
 pub use config::Config;
-pub use outbox::{OutboxError, OutboxKey, OutboxMessage, open_outbox_file};
 
 /// The service.
 pub struct Feedback;
@@ -45,7 +45,7 @@ impl Service for Feedback {
 /// # Errors
 /// A key, folder or credential that cannot be used, an address that is taken.
 pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
-    let transport = outbox::FileTransport::open(config.outbox_dir()?, config.outbox_key()?)?;
+    let transport = FileTransport::open(config.outbox_dir()?, config.outbox_key()?)?;
     let mut host = Host::start(Feedback::NAME, &config.service, life).await?;
     let desk = Arc::new(handle::Desk::new(host.ledger.clone()));
     host.reactor(Arc::new(react::Follow::new(Arc::clone(&desk))));

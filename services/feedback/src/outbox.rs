@@ -1,19 +1,15 @@
 //! The reactor `feedback-outbox`: hands each queued message to a carrier, and says so. The carrier of today is a folder.
 
-mod file;
-
 use async_trait::async_trait;
 use chassis::consumer::{Delivered, Failure, Reaction};
 use chassis::ledger::{Append, Expected, LedgerClient, NewEvent, Opened, Purpose, StreamWrite};
+use chassis::outbox::{FileTransport, OutboxMessage};
 use contracts::Recorded;
 use contracts::events::access::ContentErased;
 use contracts::events::message::{MessageFailed, MessageHandedOver, MessageQueued};
 use contracts::sealed::Message;
 use feedback_domain::{Reach, Way};
 use kernel::Actor;
-
-pub(crate) use file::FileTransport;
-pub use file::{OutboxError, OutboxKey, OutboxMessage, open_outbox_file};
 
 use crate::wire::code;
 

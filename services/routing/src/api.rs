@@ -16,9 +16,9 @@ use contracts::grpc::routing::routing_server::{Routing, RoutingServer};
 use contracts::grpc::routing::{
     AnswerQuestionRequest, AskRequest, DispatchRequest, Done, JoinRequest, ListCasesReply, ListCasesRequest,
     ListDeliveriesReply, ListDeliveriesRequest, ListOutletsReply, ListOutletsRequest, ListUnitsReply,
-    ListUnitsRequest, Notice, OpenReply, OutletRequest, ProgressRequest, Question, ReplayDeliveriesRequest,
-    ResultRequest, ReturnRequest, SetOutletReply, SetOutletRequest, Unit, UnitCase, UnitRequest,
-    WatchRequest,
+    ListUnitsRequest, Notice, OpenReply, OutletRequest, ProgressRequest, Question, ReadLinkReply,
+    ReadLinkRequest, ReplayDeliveriesRequest, ResultRequest, ReturnRequest, SetOutletReply, SetOutletRequest,
+    Unit, UnitCase, UnitRequest, WatchRequest,
 };
 use contracts::wire::DeskRequest;
 use futures::stream::BoxStream;
@@ -29,10 +29,11 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 use tracing::Span;
 
-use crate::desk::{Call, Desk, Verb};
+use crate::desk::{self, Call, Desk, Verb};
 use crate::error::Refusal;
 use crate::handle::{self, Asked, Handler};
 use crate::names;
+use crate::outlet::link::Link;
 use crate::store::{Row, Store};
 
 /// Most rows of one list.
@@ -107,16 +108,28 @@ fn case_id(bytes: &[u8]) -> Result<CaseId, Status> {
 
 impl Api {
     /// The request of a unit as its desk takes it, after who asks is known to have the right.
-    fn call(&self, metadata: &MetadataMap, on: Option<UnitRequest>, verb: Verb) -> Result<Call, Status> {
+    async fn call(
+        &self,
+        metadata: &MetadataMap,
+        on: Option<UnitRequest>,
+        verb: Verb,
+    ) -> Result<Call, Status> {
         let on = on.ok_or_else(|| {
             Status::invalid_argument("`on` is missing: the unit, the case and the revision")
         })?;
         let caller = self.callers.authenticate(metadata)?;
-        let (unit, actor) = who::answers(&caller, &on.unit, &on.actor)?;
+        let (unit, actor, case, revision, role) = if on.link.is_empty() {
+            let (unit, actor) = who::answers(&caller, &on.unit, &on.actor)?;
+            (unit, actor, case_id(&on.case_id)?, on.revision, desk::AS_UNIT)
+        } else {
+            let Link { case, notice, .. } = self.outlets.link(&caller, &on.link).await?;
+            let (unit, actor) = who::answers(&caller, notice.unit.as_str(), "")?;
+            (unit, actor, case, notice.revision, desk::BY_LINK)
+        };
         let request = DeskRequest {
             request_id: on.request_id,
-            case: case_id(&on.case_id)?,
-            revision: on.revision,
+            case,
+            revision,
             code: None,
             text: None,
             better_unit: None,
@@ -128,6 +141,7 @@ impl Api {
             unit,
             caller: caller.name.clone(),
             actor,
+            role,
             verb,
             request,
         })
@@ -208,7 +222,7 @@ impl Routing for Api {
 
     async fn open(&self, request: Request<UnitRequest>) -> Result<Response<OpenReply>, Status> {
         let (metadata, _, on) = request.into_parts();
-        let call = self.call(&metadata, Some(on), Verb::Open)?;
+        let call = self.call(&metadata, Some(on), Verb::Open).await?;
         let content = trace::serving(&metadata, span(), self.desk.open(&call)).await?;
         let place = content.report.place;
         let mut reply = OpenReply {
@@ -233,13 +247,13 @@ impl Routing for Api {
 
     async fn accept(&self, request: Request<UnitRequest>) -> Result<Response<Done>, Status> {
         let (metadata, _, on) = request.into_parts();
-        let call = self.call(&metadata, Some(on), Verb::Accept)?;
+        let call = self.call(&metadata, Some(on), Verb::Accept).await?;
         self.act(&metadata, call).await
     }
 
     async fn r#return(&self, request: Request<ReturnRequest>) -> Result<Response<Done>, Status> {
         let (metadata, _, back) = request.into_parts();
-        let mut call = self.call(&metadata, back.on, Verb::Return)?;
+        let mut call = self.call(&metadata, back.on, Verb::Return).await?;
         call.request.code = given(back.reason_code);
         call.request.text = given(back.reason);
         call.request.better_unit = given(back.better_unit);
@@ -248,14 +262,14 @@ impl Routing for Api {
 
     async fn ask(&self, request: Request<AskRequest>) -> Result<Response<Done>, Status> {
         let (metadata, _, asks) = request.into_parts();
-        let mut call = self.call(&metadata, asks.on, Verb::Ask)?;
+        let mut call = self.call(&metadata, asks.on, Verb::Ask).await?;
         call.request.text = given(asks.question);
         self.act(&metadata, call).await
     }
 
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<Done>, Status> {
         let (metadata, _, join) = request.into_parts();
-        let mut call = self.call(&metadata, join.on, Verb::Join)?;
+        let mut call = self.call(&metadata, join.on, Verb::Join).await?;
         call.request.unit = given(join.unit);
         call.request.text = given(join.task);
         self.act(&metadata, call).await
@@ -283,7 +297,7 @@ impl Routing for Api {
 
     async fn report_progress(&self, request: Request<ProgressRequest>) -> Result<Response<Done>, Status> {
         let (metadata, _, progress) = request.into_parts();
-        let mut call = self.call(&metadata, progress.on, Verb::Progress)?;
+        let mut call = self.call(&metadata, progress.on, Verb::Progress).await?;
         call.request.text = given(progress.text);
         call.request.committed_date = given(progress.committed_date);
         call.request.attachments = files(&progress.attachments);
@@ -292,7 +306,7 @@ impl Routing for Api {
 
     async fn report_result(&self, request: Request<ResultRequest>) -> Result<Response<Done>, Status> {
         let (metadata, _, result) = request.into_parts();
-        let mut call = self.call(&metadata, result.on, Verb::Result)?;
+        let mut call = self.call(&metadata, result.on, Verb::Result).await?;
         call.request.code = given(result.outcome);
         call.request.text = given(result.text);
         call.request.attachments = files(&result.attachments);
@@ -360,6 +374,13 @@ impl Routing for Api {
         let caller = self.callers.authenticate(request.metadata())?;
         let unit = who::reads(&caller, &request.get_ref().unit)?;
         Ok(Response::new(self.outlets.list(unit.as_ref()).await?))
+    }
+
+    async fn read_link(&self, request: Request<ReadLinkRequest>) -> Result<Response<ReadLinkReply>, Status> {
+        let caller = self.callers.authenticate(request.metadata())?;
+        who::passes_links(&caller)?;
+        let reply = self.outlets.read_link(&self.handler, &request.get_ref().link);
+        Ok(Response::new(reply.await?))
     }
 
     async fn list_deliveries(

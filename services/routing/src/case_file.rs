@@ -5,8 +5,9 @@ use contracts::Recorded;
 use contracts::event::DecodeError;
 use contracts::events::classification::{Finding, ReportClassified, ReviewDecided};
 use contracts::events::report::{EmergencySuspected, ReportReceived};
-use kernel::{CaseId, Decider, Position, RequestId, StreamId};
-use routing_domain::{Case, Facts, Routing};
+use contracts::events::routing::{CaseAccepted, ResultReported};
+use kernel::{CaseId, Decider, Position, RequestId, StreamId, TrackingCode};
+use routing_domain::{Case, Facts, Notice, Outcome, Routing};
 
 use crate::payload::{self, Unreadable};
 
@@ -86,6 +87,41 @@ impl CaseFile {
     /// The report that opened the case.
     pub(crate) fn report(&self) -> Option<&Recorded> {
         self.events.iter().find(|e| e.is::<ReportReceived>())
+    }
+
+    /// Its tracking code; nothing once the report is erased.
+    pub(crate) fn code(&self) -> Result<Option<TrackingCode>, DecodeError> {
+        match self.report().filter(|report| !report.data.is_empty()) {
+            Some(report) => Ok(report.decode::<ReportReceived>()?.map(|received| received.code)),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the unit took on what was put before it.
+    pub(crate) fn accepted(&self, notice: &Notice) -> Result<bool, DecodeError> {
+        for event in &self.events {
+            if let Some(accepted) = event.decode::<CaseAccepted>()?
+                && accepted.unit.as_str() == notice.unit.as_str()
+                && accepted.revision == notice.revision
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the unit's result is on record, the whole of it.
+    pub(crate) fn answered(&self, notice: &Notice) -> Result<bool, DecodeError> {
+        for event in &self.events {
+            if let Some(result) = event.decode::<ResultReported>()?
+                && result.unit.as_str() == notice.unit.as_str()
+                && result.revision == notice.revision
+                && result.outcome.as_str() != Outcome::PartlyDone.code()
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What started it all.

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use chassis::config::{Problem, ServiceConfig, Settings, TelemetryConfig};
+use chassis::config::{Problem, Secret, ServiceConfig, Settings, TelemetryConfig};
+use chassis::outbox::{FileTransport, OutboxKey};
 use ipnet::IpNet;
 use routing_domain::Policy;
 use routing_domain::policy::BUILT_IN;
 
 use crate::outlet::destination::Allowed;
+use crate::outlet::mail::Mails;
 use crate::outlet::webhook::Webhooks;
 
 /// Routing's configuration: flags, or `HOIAM_*` variables.
@@ -33,6 +35,21 @@ pub struct Config {
     /// File with certificate authorities (PEM) that webhooks trust beside those of the machine.
     #[arg(long, env = "HOIAM_WEBHOOK_CA")]
     pub webhook_ca: Option<PathBuf>,
+    /// Mail server for units' mails: `smtps://user:password@host:465`, or `smtp://host:587?tls=required`. None: mails go to the outbox.
+    #[arg(long, env = "HOIAM_SMTP", hide_env_values = true)]
+    pub smtp: Option<Secret>,
+    /// Who sends units' mails.
+    #[arg(long, env = "HOIAM_MAIL_FROM", default_value = "Hoi Am <hoiam@localhost>")]
+    pub mail_from: String,
+    /// Where officers' browsers reach the console: the links in units' mails lead there.
+    #[arg(long, env = "HOIAM_CONSOLE_URL", default_value = "http://127.0.0.1:8080")]
+    pub console_url: String,
+    /// Folder of the file transport, as feedback's: one encrypted file a mail.
+    #[arg(long, env = "HOIAM_OUTBOX_DIR")]
+    pub outbox_dir: Option<PathBuf>,
+    /// File with 64 hex digits under which the files of the outbox are encrypted.
+    #[arg(long, env = "HOIAM_OUTBOX_KEY_FILE")]
+    pub outbox_key_file: Option<PathBuf>,
 }
 
 impl Config {
@@ -59,6 +76,19 @@ impl Config {
         Webhooks::new(allowed, self.webhook_ca.as_deref()).context("--webhook-ca cannot be used")
     }
 
+    /// What carries mails, if anything is configured to.
+    pub(crate) fn mails(&self) -> anyhow::Result<Option<Mails>> {
+        let mails = match (&self.smtp, &self.outbox_dir, &self.outbox_key_file) {
+            (Some(url), _, _) => Mails::by_smtp(url, &self.mail_from, &self.console_url),
+            (None, Some(folder), Some(key)) => {
+                let outbox = FileTransport::open(folder, OutboxKey::load(key)?)?;
+                Mails::by_outbox(outbox, &self.mail_from, &self.console_url)
+            }
+            _ => return Ok(None),
+        };
+        mails.map(Some)
+    }
+
     /// Address of the read model.
     pub(crate) fn database(&self) -> anyhow::Result<&str> {
         let url = self.service.database.as_ref();
@@ -78,6 +108,12 @@ impl Settings for Config {
         }
         if let Err(error) = self.webhooks() {
             problems.push(Problem::new("--webhook-ca", format!("{error:#}")));
+        }
+        if let Err(error) = self.mails() {
+            problems.push(Problem::new(
+                "--smtp, --mail-from or --outbox-dir",
+                format!("{error:#}"),
+            ));
         }
         if let Err(error) = self.policy_text() {
             problems.push(Problem::new("--policy", format!("{error:#}")));

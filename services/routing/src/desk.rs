@@ -28,8 +28,10 @@ const MOST_ASKED: usize = 1_000;
 /// Most characters of a citizen's answer.
 const MOST_ANSWERED: usize = 5_000;
 
-/// In which role content is read here: a unit's officers read as their unit.
-const READER_ROLE: &str = "unit";
+/// In which role content is read here: a unit's officers read as their unit …
+pub(crate) const AS_UNIT: &str = "unit";
+/// … also those who came by the link in its mail.
+pub(crate) const BY_LINK: &str = "unit-link";
 
 /// What a unit may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +100,8 @@ pub(crate) struct Call {
     pub(crate) caller: String,
     /// Who is answerable.
     pub(crate) actor: Actor,
+    /// In which role content is read.
+    pub(crate) role: &'static str,
     /// What is asked.
     pub(crate) verb: Verb,
     /// On which case, and with what.
@@ -133,13 +137,16 @@ impl Desk {
     pub(crate) async fn open(&self, call: &Call) -> Result<Content, Refusal> {
         let (file, case) = self.handler.look(call.request.case).await?;
         case.is_before(&call.notice())?;
+        if call.role == BY_LINK && file.answered(&call.notice())? {
+            return Err(Rejection::AlreadyAnswered.into());
+        }
         self.handler.may_read(&case, &call.unit).await?;
         let report = file.report().ok_or(Refusal::UnknownCase)?.position;
         let said = Said::of(&file, &call.unit)?;
         let positions: Vec<Position> = std::iter::once(report).chain(said.positions()).collect();
         let mut opening = self
             .ledger
-            .open_on_record(Purpose::Handle, &positions, call.actor.clone(), READER_ROLE)
+            .open_on_record(Purpose::Handle, &positions, call.actor.clone(), call.role)
             .await?;
         let plain = match opening.contents.remove(&report) {
             Some(Opened::Plain(plain)) => plain,

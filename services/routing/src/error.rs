@@ -24,6 +24,12 @@ pub(crate) enum Refusal {
     /// The request itself is wrong.
     #[error("{0}")]
     Malformed(String),
+    /// No link that we made, or made void since.
+    #[error("this link is not valid: open it from the mail itself, or ask the office")]
+    NoLink,
+    /// The link's time has passed.
+    #[error("this link is older than 30 days: ask the office to send it again")]
+    LinkExpired,
     /// The content is gone.
     #[error("the content of this case was lawfully erased: it cannot be opened any more")]
     Erased,
@@ -45,6 +51,8 @@ impl Refusal {
             Self::Rejected(rejection) => rejection.code(),
             Self::UnknownCase => "unknown_case",
             Self::Malformed(_) => "malformed",
+            Self::NoLink => "no_link",
+            Self::LinkExpired => "expired",
             Self::Erased => "erased",
             Self::ReusedId => "reused_id",
             Self::Unavailable(_) => "unavailable",
@@ -87,8 +95,8 @@ impl From<Refusal> for Status {
                 | Rejection::UnknownQuestion,
             )
             | Refusal::Malformed(_) => Self::invalid_argument(text),
-            Refusal::Rejected(_) | Refusal::Erased => Self::failed_precondition(text),
-            Refusal::UnknownCase => Self::not_found(text),
+            Refusal::Rejected(_) | Refusal::Erased | Refusal::LinkExpired => Self::failed_precondition(text),
+            Refusal::UnknownCase | Refusal::NoLink => Self::not_found(text),
             Refusal::ReusedId => Self::already_exists(text),
             Refusal::Unavailable(_) => Self::unavailable(text),
             Refusal::Internal(_) => Self::internal(text),

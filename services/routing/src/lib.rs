@@ -51,7 +51,7 @@ impl Service for Routing {
 /// A policy, a credential or a database that cannot be used; an address that is taken.
 pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
     let text = config.policy_text()?;
-    let webhooks = config.webhooks()?;
+    let (webhooks, mails) = (config.webhooks()?, config.mails()?);
     let store = store::Store::open(config.database()?).await?;
     let mut host = Host::start(Routing::NAME, &config.service, life).await?;
     let policies = Arc::new(policies::of(host.ledger.clone()));
@@ -83,12 +83,14 @@ pub async fn run(config: Config, life: Life) -> anyhow::Result<()> {
         clock: Arc::clone(&host.clock),
         store: deliveries.clone(),
         webhooks: webhooks.clone(),
+        mail: mails.is_some(),
     };
     let deliverer = outlet::deliver::Deliverer::new(
         host.ledger.clone(),
         Arc::clone(&host.clock),
         deliveries,
-        webhooks,
+        Arc::clone(&policies),
+        (webhooks, mails),
         wake,
     );
     host.task("deliverer", deliverer.run(table, host.shutdown.clone()));

@@ -2,6 +2,8 @@
 
 pub(crate) mod deliver;
 pub(crate) mod destination;
+pub(crate) mod link;
+pub(crate) mod mail;
 pub(crate) mod project;
 pub(crate) mod store;
 pub(crate) mod webhook;
@@ -25,12 +27,15 @@ pub(crate) const GRACE: i64 = 24 * 3_600 * Instant::SECOND;
 pub(crate) enum Carrier {
     /// A signed request to its own server.
     Webhook,
+    /// A mail with a link to the one case.
+    Mail,
 }
 
 impl Carrier {
     pub(crate) const fn code(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
+            Self::Mail => "mail",
         }
     }
 }
@@ -43,13 +48,13 @@ impl fmt::Display for Carrier {
 
 /// No carrier has that name.
 #[derive(Debug, thiserror::Error)]
-#[error("carrier must be `webhook`")]
+#[error("carrier must be `webhook` or `mail`")]
 pub(crate) struct UnknownCarrier;
 
 impl FromStr for Carrier {
     type Err = UnknownCarrier;
     fn from_str(text: &str) -> Result<Self, UnknownCarrier> {
-        [Self::Webhook]
+        [Self::Webhook, Self::Mail]
             .into_iter()
             .find(|carrier| carrier.code() == text)
             .ok_or(UnknownCarrier)

@@ -1,12 +1,12 @@
-//! `hoiam outbox`: messages to citizens that the file transport took, sealed on disk, shown to who holds the key.
+//! `hoiam outbox`: messages to citizens and units that the file transport took, sealed on disk, shown to who holds the key.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use chassis::outbox::{OutboxKey, open_outbox_file};
 use console::Lang;
 use console::words::{List, say};
-use feedback::OutboxKey;
 use kernel::{CaseId, TrackingCode};
 use serde_json::json;
 
@@ -72,7 +72,7 @@ async fn list(data: &Path, folder: &DataFolder, json: bool) -> anyhow::Result<()
     let mut messages = Vec::new();
     for id in ids {
         // A file that is not of this outbox is shown by its name, so that somebody looks at it.
-        let message = feedback::open_outbox_file(&key, outbox.join(format!("{id}.sealed"))).ok();
+        let message = open_outbox_file(&key, outbox.join(format!("{id}.sealed"))).ok();
         messages.push((id, message));
     }
     messages.sort_by_key(|(_, message)| message.as_ref().map(|m| m.queued_at));
@@ -132,7 +132,7 @@ async fn show(folder: &DataFolder, id: uuid::Uuid, json: bool) -> anyhow::Result
     if !path.exists() {
         bail!("there is no message {id}: `hoiam outbox list` shows those there are");
     }
-    let message = feedback::open_outbox_file(&OutboxKey::load(folder.outbox_key())?, &path)?;
+    let message = open_outbox_file(&OutboxKey::load(folder.outbox_key())?, &path)?;
     if json {
         return output::json(&message);
     }

@@ -66,7 +66,10 @@ enum Command {
     Reply(Reply),
     /// Tell a unit without NATS of its cases by signed requests to its own server (Standard Webhooks).
     #[command(subcommand)]
-    Webhook(outlet::Webhook),
+    Webhook(outlet::Command),
+    /// Tell a unit without any system of its cases by mail, with a link by which an officer works on the one case in a browser.
+    #[command(subcommand)]
+    Mail(outlet::Command),
 }
 
 #[derive(clap::Args)]
@@ -153,7 +156,8 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()>
         }
         Command::Cases(arguments) => cases::run(data, &arguments).await,
         Command::Reply(reply) => answer(data, reply).await,
-        Command::Webhook(command) => outlet::webhook(data, command).await,
+        Command::Webhook(command) => outlet::run(data, "webhook", command).await,
+        Command::Mail(command) => outlet::run(data, "mail", command).await,
     }
 }
 

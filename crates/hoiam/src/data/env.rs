@@ -136,7 +136,7 @@ fn render(
             set("HOIAM_SKETCH_KEY_FILE", path(folder.sketch_key()));
         }
         "intake" => set("HOIAM_IDENTITY_KEY_FILE", path(folder.identity_key())),
-        "feedback" => {
+        "feedback" | "routing" => {
             set("HOIAM_OUTBOX_DIR", path(folder.outbox()));
             set("HOIAM_OUTBOX_KEY_FILE", path(folder.outbox_key()));
         }

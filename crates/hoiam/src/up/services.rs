@@ -74,6 +74,11 @@ pub(super) async fn start_all(
             // The lock on the folder sees to it that there is one of each; by its name it has its shards back at once after a crash.
             .set("replica", name)
     };
+    // A city that sends real mails says where its console is; without that, links lead to this machine.
+    let links = match std::env::var("HOIAM_CONSOLE_URL") {
+        Ok(url) => url,
+        Err(_) => url(console.local_addr()?),
+    };
     let (intake, classification, routing, escalation, feedback) = tokio::join!(
         launch::<intake::Intake>(
             flags("intake").path("identity-key-file", &folder.identity_key()),
@@ -87,7 +92,14 @@ pub(super) async fn start_all(
             options,
             None
         ),
-        launch::<routing::Routing>(flags("routing"), options, None),
+        launch::<routing::Routing>(
+            flags("routing")
+                .path("outbox-dir", &folder.outbox())
+                .path("outbox-key-file", &folder.outbox_key())
+                .set("console-url", &links),
+            options,
+            None
+        ),
         launch::<escalation::Escalation>(flags("escalation"), options, None),
         launch::<feedback::Feedback>(
             flags("feedback")
@@ -283,7 +295,13 @@ mod tests {
                 .path("sketch-key-file", &folder.sketch_key()),
         )
         .unwrap();
-        configure::<routing::Routing>(flags("routing")).unwrap();
+        configure::<routing::Routing>(
+            flags("routing")
+                .path("outbox-dir", &folder.outbox())
+                .path("outbox-key-file", &folder.outbox_key())
+                .set("console-url", "http://127.0.0.1:1"),
+        )
+        .unwrap();
         configure::<escalation::Escalation>(flags("escalation")).unwrap();
         configure::<feedback::Feedback>(
             flags("feedback")

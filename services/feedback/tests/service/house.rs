@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chassis::ledger::{Append, Expected, Filter, LedgerClient, NewEvent, Range, StreamWrite};
+use chassis::outbox::{OutboxKey, OutboxMessage, open_outbox_file};
 use chassis::service::{Life, Running};
 use contracts::events::classification::{Finding, ReportClassified};
 use contracts::events::report::ReportReceived;
@@ -14,7 +15,6 @@ use contracts::grpc::feedback::Done;
 use contracts::grpc::feedback::feedback_client::FeedbackClient;
 use contracts::sealed::{Note, ReportContent, Reporter};
 use contracts::{Code, Payload, Recorded};
-use feedback::{OutboxKey, OutboxMessage, open_outbox_file};
 use futures::{StreamExt, TryStreamExt};
 use kernel::taxonomy::{Channel, Destination, Kind, Level, Office, Urgency};
 use kernel::{Actor, CaseId, IdentityKey, Instant, Position, RequestId, StreamId};

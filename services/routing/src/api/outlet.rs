@@ -1,21 +1,25 @@
 //! Outlets over gRPC: where a unit without NATS is told of its cases, what waits for it, and what is sent again.
 
+use chassis::callers::Caller;
 use chassis::ledger::{Append, LedgerClient, LedgerError, NewEvent};
 use contracts::events::outlet::{NoticesReplayed, OutletRemoved, OutletSet};
 use contracts::grpc::routing::{
     Delivery, ListDeliveriesReply, ListDeliveriesRequest, ListOutletsReply, Outlet, OutletRequest,
-    ReplayDeliveriesRequest, SetOutletReply, SetOutletRequest,
+    ReadLinkReply, ReplayDeliveriesRequest, SetOutletReply, SetOutletRequest,
 };
 use contracts::{Code, sealed};
 use kernel::{Actor, Clock, Instant, RequestId};
-use routing_domain::{UnitCode, city_date};
+use routing_domain::{Rejection, UnitCode, city_date};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tonic::Status;
 
-use super::{MOST_ROWS, SOME_ROWS};
+use super::{MOST_ROWS, SOME_ROWS, who};
 use crate::error::Refusal;
 use crate::handle::{Done, Handler};
+use crate::notices::Told;
+use crate::outlet::link::Link;
+use crate::outlet::mail::is_address;
 use crate::outlet::store::{self, Deliveries};
 use crate::outlet::webhook::{Webhooks, new_secret};
 use crate::outlet::{Carrier, Record};
@@ -26,6 +30,8 @@ pub(crate) struct Outlets {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Deliveries,
     pub(crate) webhooks: Webhooks,
+    /// Whether mails can be sent.
+    pub(crate) mail: bool,
 }
 
 /// A person's request about one outlet, checked.
@@ -89,9 +95,7 @@ impl Outlets {
                 "the routing policy knows no such unit today: `hoiam policy show current` has their codes",
             ));
         }
-        self.webhooks
-            .check(&request.address)
-            .map_err(|why| Status::invalid_argument(why.to_string()))?;
+        self.check(asked.carrier, &request.address)?;
         let record = self.record(asked).await?;
         let known = record
             .target(&self.ledger, asked.carrier)
@@ -137,8 +141,92 @@ impl Outlets {
             stored.ok_or_else(|| Status::aborted("it was taken away at the same moment: set it again"))?;
         Ok(SetOutletReply {
             position: done.position.0,
-            secret: stored.outlet.secret,
+            // Of a mail nobody needs it: it is in the links.
+            secret: match asked.carrier {
+                Carrier::Webhook => stored.outlet.secret,
+                Carrier::Mail => String::new(),
+            },
         })
+    }
+
+    fn check(&self, carrier: Carrier, address: &str) -> Result<(), Status> {
+        match carrier {
+            Carrier::Webhook => {
+                let checked = self.webhooks.check(address);
+                checked.map_err(|why| Status::invalid_argument(why.to_string()))
+            }
+            Carrier::Mail if !self.mail => Err(Status::failed_precondition(
+                "mail is not configured: start routing with --smtp, or with --outbox-dir and --outbox-key-file",
+            )),
+            Carrier::Mail if is_address(address) => Ok(()),
+            Carrier::Mail => Err(Status::invalid_argument(
+                "this is no mail address: give one like phong-xd@so-xd.example",
+            )),
+        }
+    }
+
+    /// The link that an officer followed, passed on by who acts for people.
+    pub(super) async fn link(&self, caller: &Caller, token: &str) -> Result<Link, Status> {
+        who::passes_links(caller)?;
+        let now = self.clock.now();
+        let link = Link::read(&self.ledger, token, now).await?;
+        if link.is_over(now) {
+            return Err(Refusal::LinkExpired.into());
+        }
+        Ok(link)
+    }
+
+    /// What a link stands for, and whether anything can be done by it still.
+    pub(super) async fn read_link(&self, handler: &Handler, token: &str) -> Result<ReadLinkReply, Refusal> {
+        let now = self.clock.now();
+        let link = Link::read(&self.ledger, token, now).await?;
+        let (file, case) = handler.look(link.case).await?;
+        let usable = async {
+            if link.is_over(now) {
+                return Err(Refusal::LinkExpired);
+            }
+            case.is_before(&link.notice)?;
+            if file.answered(&link.notice)? {
+                return Err(Rejection::AlreadyAnswered.into());
+            }
+            handler.may_read(&case, &link.notice.unit).await
+        };
+        let state = match usable.await {
+            Ok(()) if file.accepted(&link.notice)? => "accepted",
+            Ok(()) => "waiting",
+            Err(refusal @ (Refusal::Rejected(_) | Refusal::LinkExpired)) => refusal.code(),
+            Err(refusal) => return Err(refusal),
+        };
+        let mut reply = ReadLinkReply {
+            state: state.to_owned(),
+            code: file.code()?.map(|code| code.to_string()).unwrap_or_default(),
+            revision: link.notice.revision,
+            until: i64::from(link.until) * Instant::SECOND,
+            ..ReadLinkReply::default()
+        };
+        let (policy, _) = handler.present().await?;
+        let unit = policy
+            .units_on(city_date(now))
+            .find(|unit| unit.code == link.notice.unit);
+        reply.unit_name = unit.map_or_else(|| link.notice.unit.to_string(), |unit| unit.vi.clone());
+        for event in file.events() {
+            if let Some(told) = Told::read(event)?
+                && told.unit.as_str() == link.notice.unit.as_str()
+                && told.revision == link.notice.revision
+            {
+                reply.dispatched_at = event.recorded_at.0;
+                reply.office = told.office.code().to_owned();
+            }
+        }
+        if let Some(finding) = file.finding()? {
+            reply.topic = finding
+                .topic
+                .map(|topic| topic.code().to_owned())
+                .unwrap_or_default();
+            reply.urgency = finding.urgency.code().to_owned();
+            reply.level = u32::from(finding.level.get());
+        }
+        Ok(reply)
     }
 
     /// Takes an outlet away; what waits for it is dropped.

@@ -55,6 +55,17 @@ pub(super) fn sets_outlets(caller: &Caller, actor: &str) -> Result<Actor, Status
     }
 }
 
+/// Whether a link may be passed on: by those who act for people, since an officer's browser speaks to them.
+pub(super) fn passes_links(caller: &Caller) -> Result<(), Status> {
+    if acts(caller) {
+        Ok(())
+    } else {
+        Err(Status::permission_denied(
+            "this token may not pass on links: a unit asks with its own, without a link",
+        ))
+    }
+}
+
 /// The unit whose cases are listed; `None`: of all units.
 pub(super) fn reads(caller: &Caller, unit: &str) -> Result<Option<UnitCode>, Status> {
     if unit.is_empty() && caller.kind != CallerKind::Unit {

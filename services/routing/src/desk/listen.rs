@@ -139,6 +139,7 @@ fn call(message: &Message) -> Result<Call, Refusal> {
         caller: unit.to_string(),
         unit,
         actor,
+        role: super::AS_UNIT,
         verb,
         request,
     })

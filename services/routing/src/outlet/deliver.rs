@@ -7,22 +7,25 @@ use std::time::Duration;
 use chassis::backoff::Backoff;
 use chassis::consumer::{Failure, Waiter};
 use chassis::ledger::{Append, Expected, LedgerClient, NewEvent, StreamWrite};
-use contracts::Code;
 use contracts::events::outlet::{NoticeDelivered, NoticeUndelivered};
-use contracts::wire::CaseWebhook;
+use contracts::wire::{CaseNotice, CaseWebhook};
+use contracts::{Code, Recorded};
 use futures::future::join_all;
 use kernel::{Actor, Clock, Instant, Position, RequestId, StreamId};
 use rand::RngExt;
+use routing_domain::city_date;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::mail::{Letter, Mails};
 use super::store::{Deliveries, Delivery};
 use super::webhook::{Undelivered, Webhooks};
 use super::{CATEGORY, Carrier, Record, Target};
 use crate::case_file::CaseFile;
 use crate::names;
 use crate::notices;
+use crate::policies::Policies;
 
 /// So many notices of one unit are under way at a time.
 const AT_ONCE: u32 = 4;
@@ -42,14 +45,16 @@ pub(crate) struct Deliverer {
     ledger: LedgerClient,
     clock: Arc<dyn Clock>,
     store: Deliveries,
+    policies: Arc<Policies>,
     webhooks: Webhooks,
+    mails: Option<Mails>,
     wake: Arc<Notify>,
     /// Opened once for each time an outlet is set.
     targets: Arc<Mutex<HashMap<(String, Carrier), Target>>>,
 }
 
 /// What an attempt came to.
-enum Outcome {
+pub(crate) enum Outcome {
     Delivered,
     Undelivered(Undelivered),
     /// It never will be, and why.
@@ -61,14 +66,17 @@ impl Deliverer {
         ledger: LedgerClient,
         clock: Arc<dyn Clock>,
         store: Deliveries,
-        webhooks: Webhooks,
+        policies: Arc<Policies>,
+        (webhooks, mails): (Webhooks, Option<Mails>),
         wake: Arc<Notify>,
     ) -> Self {
         Self {
             ledger,
             clock,
             store,
+            policies,
             webhooks,
+            mails,
             wake,
             targets: Arc::default(),
         }
@@ -191,30 +199,69 @@ impl Deliverer {
                     "the event it tells puts no case before a unit",
                 ));
             };
-            let kind = match (&notice.recalled, notice.answered, &notice.role) {
-                (Some(_), ..) => "case.recalled",
-                (_, Some(_), _) => "case.answered",
-                (.., Some(_)) => "case.joined",
-                _ => "case.dispatched",
-            };
-            let body = CaseWebhook {
-                kind: Code::lossy(kind),
-                timestamp: notice.dispatched_at.to_string(),
-                data: notice,
-            };
-            let body = serde_json::to_vec(&body).map_err(Failure::transient)?;
-            let id = event.id.to_string();
-            Ok(self.webhooks.send(&target, &id, body, self.clock.now()).await)
+            match carrier {
+                Carrier::Webhook => self.by_webhook(&target, event, notice).await,
+                Carrier::Mail => self.by_mail(&target, &file, event, &notice).await,
+            }
         };
         match tried.await {
-            Ok(Ok(())) => Ok(Outcome::Delivered),
-            Ok(Err(undelivered)) => Ok(Outcome::Undelivered(undelivered)),
+            Ok(outcome) => Ok(outcome),
             Err(Failure::Transient(error)) => Err(error),
             Err(Failure::Poison { reason, detail }) => {
                 tracing::error!(case.id = %delivery.case, reason, detail, "a notice cannot be told to its unit");
                 Ok(Outcome::Hopeless(reason.to_owned()))
             }
         }
+    }
+
+    async fn by_webhook(
+        &self,
+        target: &Target,
+        event: &Recorded,
+        notice: CaseNotice,
+    ) -> Result<Outcome, Failure> {
+        let kind = match (&notice.recalled, notice.answered, &notice.role) {
+            (Some(_), ..) => "case.recalled",
+            (_, Some(_), _) => "case.answered",
+            (.., Some(_)) => "case.joined",
+            _ => "case.dispatched",
+        };
+        let body = CaseWebhook {
+            kind: Code::lossy(kind),
+            timestamp: notice.dispatched_at.to_string(),
+            data: notice,
+        };
+        let body = serde_json::to_vec(&body).map_err(Failure::transient)?;
+        let id = event.id.to_string();
+        let sent = self.webhooks.send(target, &id, body, self.clock.now()).await;
+        Ok(sent.map_or_else(Outcome::Undelivered, |()| Outcome::Delivered))
+    }
+
+    async fn by_mail(
+        &self,
+        target: &Target,
+        file: &CaseFile,
+        event: &Recorded,
+        notice: &CaseNotice,
+    ) -> Result<Outcome, Failure> {
+        let Some(mails) = &self.mails else {
+            return Ok(Outcome::Undelivered(Undelivered::failed("mail_not_configured")));
+        };
+        let Some(code) = file.code()? else {
+            return Err(Failure::poison("erased", "the report was erased"));
+        };
+        let now = self.clock.now();
+        let policy = self.policies.now(now).await?.policy;
+        let unit = policy
+            .units_on(city_date(now))
+            .find(|unit| unit.code.as_str() == notice.unit.as_str());
+        let letter = Letter {
+            id: event.id.0,
+            code: code.as_str(),
+            unit: unit.map_or(notice.unit.as_str(), |unit| unit.vi.as_str()),
+            notice,
+        };
+        mails.send(target, &letter, now).await.map_err(Failure::Transient)
     }
 
     /// What is known is asked again when the outlet was set anew since.

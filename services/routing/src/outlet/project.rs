@@ -95,12 +95,13 @@ fn of_a_case(event: &Recorded) -> Result<Option<Vec<Change>>, DecodeError> {
     let Some(case) = event.case else {
         return Ok(None);
     };
-    let notice = |unit: &Code, revision| Change::Notice {
+    let notice = |unit: &Code, revision, linkless| Change::Notice {
         unit: unit.to_string(),
         case,
         revision,
         position: event.position,
         at: event.recorded_at,
+        linkless,
     };
     let over = |unit: &Code, revision| Change::Over {
         unit: unit.to_string(),
@@ -110,7 +111,11 @@ fn of_a_case(event: &Recorded) -> Result<Option<Vec<Change>>, DecodeError> {
     Ok(Some(if let Some(told) = Told::read(event)? {
         let over = told.recalled.is_some().then(|| over(&told.unit, told.about));
         over.into_iter()
-            .chain([notice(&told.unit, told.revision)])
+            .chain([notice(
+                &told.unit,
+                told.revision,
+                told.recalled.is_some() || told.answered.is_some(),
+            )])
             .collect()
     } else if let Some(p) = event.decode::<CaseAccepted>()? {
         vec![over(&p.unit, p.revision)]

@@ -28,13 +28,14 @@ pub(crate) enum Change {
         carrier: String,
         set: Position,
     },
-    /// A unit has to be told: that a case is before it, or no longer.
+    /// A unit has to be told; by mail only what comes with a link to something new.
     Notice {
         unit: String,
         case: CaseId,
         revision: u32,
         position: Position,
         at: Instant,
+        linkless: bool,
     },
     /// The unit answered, or the case was taken back: what it was not told yet of the earlier revisions, it need not be told.
     Over {
@@ -352,16 +353,17 @@ async fn apply_one(tx: &mut Transaction, change: &Change) -> Result<(), sqlx::Er
         .bind(unit)
         .bind(carrier)
         .bind(signed(set)),
-        Change::Notice { unit, case, revision, position, at } => sqlx::query(
+        Change::Notice { unit, case, revision, position, at, linkless } => sqlx::query(
             "INSERT INTO deliveries (carrier, notice, unit, case_id, revision, noticed_at)
-             SELECT carrier, $2, unit, $3, $4, $5 FROM outlets WHERE unit = $1
+             SELECT carrier, $2, unit, $3, $4, $5 FROM outlets WHERE unit = $1 AND (carrier = 'webhook' OR $6 = 0)
              ON CONFLICT (carrier, notice) DO NOTHING",
         )
         .bind(unit)
         .bind(signed(position))
         .bind(case.to_vec())
         .bind(i64::from(revision))
-        .bind(at.0),
+        .bind(at.0)
+        .bind(i64::from(linkless)),
         Change::Over { unit, case, revision } => sqlx::query(
             "UPDATE deliveries SET state = 'over' WHERE case_id = $1 AND unit = $2 AND revision <= $3 AND state = 'pending'",
         )

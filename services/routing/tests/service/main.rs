@@ -5,6 +5,7 @@
 )]
 
 mod desk;
+mod mail;
 mod more;
 mod orders;
 mod race;

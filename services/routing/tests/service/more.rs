@@ -23,7 +23,7 @@ fn on(id: &str, case: CaseId, revision: u32) -> UnitRequest {
         unit: String::new(),
         case_id: case.to_vec().into(),
         revision,
-        actor: String::new(),
+        ..UnitRequest::default()
     }
 }
 

@@ -30,7 +30,7 @@ fn on(id: &str, unit: &str, case: CaseId, revision: u32) -> UnitRequest {
         unit: unit.into(),
         case_id: case.to_vec().into(),
         revision,
-        actor: String::new(),
+        ..UnitRequest::default()
     }
 }
 

@@ -13,6 +13,7 @@ use chassis::nats::{Headers, Nats, WorkOptions, WorkQueue};
 use chassis::service::{Life, Running};
 use contracts::events::classification::{Finding, ReportClassified};
 use contracts::events::report::ReportReceived;
+use contracts::grpc::routing::ListOutletsRequest;
 use contracts::grpc::routing::routing_client::RoutingClient;
 use contracts::sealed::{Place, ReportContent, Reporter};
 use contracts::wire::{CaseNotice, DeskReply, DeskRequest};
@@ -45,13 +46,20 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    /// With settings of the test's own.
+    pub(crate) async fn start_with(settle: impl FnOnce(&mut routing::Config)) -> Self {
         let server = NatsServer::start().await.unwrap();
         let kept = TestLedger::start(&server).await.unwrap();
         add_units(&kept);
         let nats = server.connect().await.unwrap();
         let notices = nats.work_queue(subjects::CASES, "test", WorkOptions::default());
         let clock = Arc::new(Shifted::default());
-        let (stop, running, routing) = start_routing(&kept, &clock, "routing").await;
+        let mut config = configure(&kept, "routing");
+        settle(&mut config);
+        let (stop, running, routing) = start_routing(config, &clock).await;
         let ledger = kept.client("test").await.unwrap();
         Self {
             ledger,
@@ -79,7 +87,7 @@ impl World {
     async fn restart_on(&mut self, database: &str) {
         self.stop.cancel();
         self.routing.take().unwrap().await.unwrap().unwrap();
-        let (stop, running, routing) = start_routing(&self.kept, &self.clock, database).await;
+        let (stop, running, routing) = start_routing(configure(&self.kept, database), &self.clock).await;
         (self.stop, self.running, self.routing) = (stop, running, Some(routing));
     }
 
@@ -236,6 +244,24 @@ impl World {
         tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap();
     }
 
+    /// Waits until the table of outlets has one of a unit.
+    pub(crate) async fn wait_for_outlet(&self, unit: &str) {
+        let mut client = self.client("console").await;
+        let request = ListOutletsRequest {
+            unit: unit.to_owned(),
+        };
+        while client
+            .list_outlets(request.clone())
+            .await
+            .unwrap()
+            .into_inner()
+            .outlets
+            .is_empty()
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// The next notice on CASES.
     pub(crate) async fn notice(&mut self) -> CaseNotice {
         let work = tokio::time::timeout(Duration::from_secs(30), self.notices.next())
@@ -297,14 +323,17 @@ type Started = (
     tokio::task::JoinHandle<anyhow::Result<()>>,
 );
 
-async fn start_routing(kept: &TestLedger, clock: &Arc<Shifted>, database: &str) -> Started {
+fn configure(kept: &TestLedger, database: &str) -> routing::Config {
     let mut service = kept.service_config("routing").unwrap();
     service.database = kept.service_config(database).unwrap().database;
-    let config = routing::Config {
+    routing::Config {
         service,
         webhook_allow_private: vec!["127.0.0.0/8".parse().unwrap()],
         ..routing::Config::default()
-    };
+    }
+}
+
+async fn start_routing(config: routing::Config, clock: &Arc<Shifted>) -> Started {
     let stop = CancellationToken::new();
     let (life, ready) = Life::under(&stop);
     let life = life.with_clock(Arc::clone(clock) as Arc<dyn Clock>);

@@ -1,4 +1,4 @@
-//! `hoiam unit webhook`: where a unit without NATS is told of its cases, what waits for it, and sending again.
+//! `hoiam unit webhook` and `hoiam unit mail`: where a unit without NATS is told of its cases, what waits for it, and sending again.
 
 use std::path::Path;
 
@@ -16,16 +16,16 @@ use crate::connect::{Authorised, System, actor, refusal};
 use crate::output;
 
 #[derive(clap::Subcommand)]
-pub(super) enum Webhook {
-    /// Say where a unit's notices go; prints the secret they are signed with.
+pub(super) enum Command {
+    /// Say where a unit's notices go; of a webhook, prints the secret they are signed with.
     #[command(
-        after_help = "Examples:\n  hoiam unit webhook set so_xd https://so-xd.example/hoiam --by office:an\n  hoiam unit webhook set so_xd https://so-xd.example/hoiam --by office:an --rotate"
+        after_help = "Examples:\n  hoiam unit webhook set so_xd https://so-xd.example/hoiam --by office:an\n  hoiam unit webhook set so_xd https://so-xd.example/hoiam --by office:an --rotate\n  hoiam unit mail set so_xd phong-xd@so-xd.example --by office:an"
     )]
     Set {
         /// The unit's code.
         unit: String,
-        /// https, and a public address.
-        url: String,
+        /// Of a webhook its URL: https, and a public address. Of a mail its address.
+        address: String,
         /// Who is answerable: `office:an`, `leader:…`, `admin:…`.
         #[arg(long)]
         by: String,
@@ -79,23 +79,21 @@ pub(super) struct Listing {
     json: bool,
 }
 
-const WEBHOOK: &str = "webhook";
-
 type Routing = RoutingClient<Authorised>;
 
-pub(super) async fn webhook(data: &Path, command: Webhook) -> anyhow::Result<()> {
+pub(super) async fn run(data: &Path, carrier: &'static str, command: Command) -> anyhow::Result<()> {
     let system = System::of(data)?;
     let mut routing = RoutingClient::new(system.service("routing").await?);
     match command {
-        Webhook::Set {
+        Command::Set {
             unit,
-            url,
+            address,
             by,
             rotate,
         } => {
             let request = SetOutletRequest {
-                on: on(&unit, &by)?,
-                address: url,
+                on: on(carrier, &unit, &by)?,
+                address,
                 rotate,
             };
             let reply = routing
@@ -109,8 +107,8 @@ pub(super) async fn webhook(data: &Path, command: Webhook) -> anyhow::Result<()>
             ));
             output::line(reply.secret)
         }
-        Webhook::Remove { unit, by } => {
-            let request = on(&unit, &by)?.unwrap_or_default();
+        Command::Remove { unit, by } => {
+            let request = on(carrier, &unit, &by)?.unwrap_or_default();
             let done = routing
                 .remove_outlet(request)
                 .await
@@ -118,17 +116,17 @@ pub(super) async fn webhook(data: &Path, command: Webhook) -> anyhow::Result<()>
                 .into_inner();
             output::line(format!("On record at position {}.", done.position))
         }
-        Webhook::List { json } => list(&mut routing, json).await,
-        Webhook::Waiting(listing) => deliveries(&mut routing, listing, false).await,
-        Webhook::Dead(listing) => deliveries(&mut routing, listing, true).await,
-        Webhook::Replay {
+        Command::List { json } => list(&mut routing, carrier, json).await,
+        Command::Waiting(listing) => deliveries(&mut routing, carrier, listing, false).await,
+        Command::Dead(listing) => deliveries(&mut routing, carrier, listing, true).await,
+        Command::Replay {
             unit,
             by,
             notice,
             since,
         } => {
             let request = ReplayDeliveriesRequest {
-                on: on(&unit, &by)?,
+                on: on(carrier, &unit, &by)?,
                 notice: notice.unwrap_or_default(),
                 since: since.map_or(0, |at| at.0),
             };
@@ -145,19 +143,19 @@ pub(super) async fn webhook(data: &Path, command: Webhook) -> anyhow::Result<()>
     }
 }
 
-fn on(unit: &str, by: &str) -> anyhow::Result<Option<OutletRequest>> {
+fn on(carrier: &str, unit: &str, by: &str) -> anyhow::Result<Option<OutletRequest>> {
     Ok(Some(OutletRequest {
         request_id: uuid::Uuid::new_v4().to_string(),
         actor: actor(by)?,
         unit: unit.to_owned(),
-        carrier: WEBHOOK.to_owned(),
+        carrier: carrier.to_owned(),
     }))
 }
 
-async fn list(routing: &mut Routing, as_json: bool) -> anyhow::Result<()> {
+async fn list(routing: &mut Routing, carrier: &str, as_json: bool) -> anyhow::Result<()> {
     let reply = routing.list_outlets(ListOutletsRequest::default()).await;
     let mut outlets = reply.map_err(|s| refusal(&s))?.into_inner().outlets;
-    outlets.retain(|outlet| outlet.carrier == WEBHOOK);
+    outlets.retain(|outlet| outlet.carrier == carrier);
     if as_json {
         return outlets.iter().try_for_each(|it| {
             output::json(&json!({
@@ -182,10 +180,15 @@ async fn list(routing: &mut Routing, as_json: bool) -> anyhow::Result<()> {
     )
 }
 
-async fn deliveries(routing: &mut Routing, listing: Listing, dead: bool) -> anyhow::Result<()> {
+async fn deliveries(
+    routing: &mut Routing,
+    carrier: &str,
+    listing: Listing,
+    dead: bool,
+) -> anyhow::Result<()> {
     let request = ListDeliveriesRequest {
         unit: listing.unit,
-        carrier: WEBHOOK.to_owned(),
+        carrier: carrier.to_owned(),
         dead,
         limit: 1_000,
     };

@@ -1,4 +1,4 @@
-//! The carrier for one machine: a folder with one encrypted file a message, named by its id, so that handing over twice is once.
+//! The carrier of messages for one machine: a folder with one encrypted file a message, named by its id, so that handing over twice is once.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -134,17 +134,20 @@ pub fn open_outbox_file(key: &OutboxKey, path: impl AsRef<Path>) -> Result<Outbo
 
 /// The folder.
 #[derive(Clone, Debug)]
-pub(crate) struct FileTransport {
+pub struct FileTransport {
     folder: PathBuf,
     key: OutboxKey,
 }
 
 impl FileTransport {
     /// As `message_handed_over` names it.
-    pub(crate) const NAME: &'static str = "file";
+    pub const NAME: &'static str = "file";
 
     /// Makes the folder when it is missing, for its owner only.
-    pub(crate) fn open(folder: &Path, key: OutboxKey) -> Result<Self, OutboxError> {
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn open(folder: &Path, key: OutboxKey) -> Result<Self, OutboxError> {
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -156,7 +159,10 @@ impl FileTransport {
     }
 
     /// Writes the message and gives the carrier's id of it: the message's own. On disk, the folder's entry included, when it returns.
-    pub(crate) async fn hand_over(&self, message: &OutboxMessage) -> Result<String, OutboxError> {
+    ///
+    /// # Errors
+    /// `Io`.
+    pub async fn hand_over(&self, message: &OutboxMessage) -> Result<String, OutboxError> {
         let id = message.id.hyphenated().to_string();
         let path = self.folder.join(format!("{id}.{SUFFIX}"));
         let temporary = self.folder.join(format!("{id}.part"));
@@ -172,7 +178,10 @@ impl FileTransport {
     }
 
     /// Takes a message out of the folder, if it is there: overwritten first, since its key lives on for the others.
-    pub(crate) async fn forget(&self, id: Uuid) -> Result<(), OutboxError> {
+    ///
+    /// # Errors
+    /// `Io`.
+    pub async fn forget(&self, id: Uuid) -> Result<(), OutboxError> {
         for suffix in [SUFFIX, "part"] {
             let path = self.folder.join(format!("{}.{suffix}", id.hyphenated()));
             let length = match tokio::fs::metadata(&path).await {
