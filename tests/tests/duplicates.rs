@@ -15,7 +15,7 @@ const SAID: [&str; 10] = [
     "Ngập nước nghiêm trọng trên đường Nguyễn Hữu Cảnh, phường Thạnh Mỹ Tây, cống không thoát kịp",
     "Mưa lớn làm đường Nguyễn Hữu Cảnh, phường Thạnh Mỹ Tây ngập nửa mét, đề nghị bơm nước",
     "Đường Nguyễn Hữu Cảnh phường Thạnh Mỹ Tây lại ngập, nước cống tràn lên mặt đường",
-    "Nước ngập lút yên xe ở đường Nguyễn Hữu Cảnh, phường Thạnh Mỹ Tây",
+    "Đường Nguyễn Hữu Cảnh, phường Thạnh Mỹ Tây đang ngập lút bánh xe, xe máy không qua được",
     "Đường Nguyễn Hữu Cảnh, phường Thạnh Mỹ Tây ngập như sông, xe hơi cũng tắt máy",
     "Đề nghị xử lý ngập nước trên đường Nguyễn Hữu Cảnh, phường Thạnh Mỹ Tây, nước rút chậm",
     "Ngập sâu đường Nguyễn Hữu Cảnh phường Thạnh Mỹ Tây, miệng cống bị rác bít, nước không thoát",
