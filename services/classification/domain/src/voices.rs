@@ -48,7 +48,8 @@ pub(crate) fn combine<'p>(
     reading: &mut Reading<'p>,
     opinion: &mut Opinion<'p>,
 ) -> Heard {
-    let strange = reading.holds(policy, policy::FOREIGN) || different_words(text) < FEW_WORDS;
+    let few = different_words(text) < FEW_WORDS;
+    let strange = reading.holds(policy, policy::FOREIGN) || few;
     if reading.holds(policy, policy::NO_WORDS) || (strange && opinion.topic.is_none()) {
         return silent(opinion);
     }
@@ -93,7 +94,8 @@ pub(crate) fn combine<'p>(
         Kind::Question => Level::ONE,
         _ => [Level::TWO, Level::THREE, Level::FOUR][best(&levels[1..4])],
     };
-    opinion.complete = complete[1] >= complete[0];
+    // A few words name a matter at most: nobody can act on them without a place.
+    opinion.complete = complete[1] >= complete[0] && (!few || reading.holds(policy, policy::PLACE));
 
     let confidence = thousandths(topics[ranked[0]]);
     // That somebody says nothing is believed of what the rules know as such; else it may be a language or a way of writing nobody taught.
