@@ -166,7 +166,8 @@ step("an operator takes a report by keyboard alone and sees the case at once; an
   const page = await visitor();
   await signIn(page, "operator");
   await page.goto(`${base}/new`);
-  assert.equal(await page.evaluate(() => document.activeElement.id), "text", "the cursor stands where the caller's words go");
+  // The cursor stands where the caller's words go, as soon as the page is drawn.
+  await page.waitForFunction(() => document.activeElement.id === "text");
   await page.keyboard.type(`Dạ cho em hỏi lịch cắt điện phường Tân Định tuần này xem ở đâu, mã ${unique}?`);
   await page.keyboard.press("Tab");
   await page.keyboard.type("Phường Tân Định");

@@ -65,10 +65,16 @@ enum Command {
     )]
     Reply(Reply),
     /// Tell a unit without NATS of its cases by signed requests to its own server (Standard Webhooks).
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  hoiam unit webhook set so_xd https://so-xd.example/hoiam --by office:an"
+    )]
     Webhook(outlet::Command),
     /// Tell a unit without any system of its cases by mail, with a link by which an officer works on the one case in a browser.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  hoiam unit mail set so_xd phong-xd@so-xd.example --by office:an"
+    )]
     Mail(outlet::Command),
 }
 

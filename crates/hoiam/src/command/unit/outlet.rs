@@ -34,6 +34,7 @@ pub(super) enum Command {
         rotate: bool,
     },
     /// Send nothing there any more; what waits is dropped.
+    #[command(after_help = "Example:\n  hoiam unit webhook remove so_xd --by office:an")]
     Remove {
         /// The unit's code.
         unit: String,
@@ -42,14 +43,17 @@ pub(super) enum Command {
         by: String,
     },
     /// Which units have one, and what waits for each.
+    #[command(after_help = "Example:\n  hoiam unit webhook list")]
     List {
         /// One JSON object a line.
         #[arg(long)]
         json: bool,
     },
     /// What waits for a unit, and why.
+    #[command(after_help = "Example:\n  hoiam unit webhook waiting so_xd")]
     Waiting(Listing),
     /// What was given up after a day, and why.
+    #[command(after_help = "Example:\n  hoiam unit webhook dead so_xd")]
     Dead(Listing),
     /// Send again: all that was given up, one notice, or all since a time.
     #[command(
