@@ -267,7 +267,8 @@ async fn readers_who_never_read_hold_up_nobody_and_cost_little() {
     let written = tokio::time::timeout(PATIENCE, load).await.expect("writers go on");
     attacked.acknowledged.extend(written);
     let grown = resident(&attacked.process).saturating_sub(before);
-    assert!(grown < 32 << 10, "50 stalled readers cost {grown} KiB");
+    // Three chunks of 256 KiB each wait for a reader who stopped, 37.5 MiB for fifty, and what the writers took meanwhile.
+    assert!(grown < 48 << 10, "50 stalled readers cost {grown} KiB");
     // A connection of its own: the stalled ones have used up the window of theirs.
     attacked.client = attacked.site.client();
     attacked.serves().await;
