@@ -230,6 +230,8 @@ async fn a_receiver_that_hangs_delays_no_other_and_one_that_never_stops_talking_
     };
     world.client("console").await.dispatch(order).await.unwrap();
     let (mut endless, _) = talking.accept().await.unwrap();
+    // An answer before the request would be none.
+    assert!(endless.read(&mut [0; 1_024]).await.unwrap() > 0);
     endless
         .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n")
         .await
