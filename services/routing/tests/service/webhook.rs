@@ -10,7 +10,7 @@ use contracts::grpc::routing::{
 };
 use contracts::wire::CaseWebhook;
 use kernel::{Instant, StreamId};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tonic::Code as Status;
 
