@@ -79,7 +79,7 @@ fn a_model_learns_what_people_decided_and_a_person_puts_it_in_force_and_what_is_
         code
     });
     const HOLE: &str =
-        "Đường Lê Văn Lương, xã Nhà Bè có ổ gà lớn trước số nhà 100, xe máy té nhiều lần, đề nghị sửa.";
+        "Đường Lê Văn Lương, xã Nhà Bè có ổ gà lớn trước số nhà 100, mặt đường hư, đề nghị vá lại.";
     let (_, before) = classified(&system, HOLE);
 
     // A candidate, which holds no word of what it learnt.

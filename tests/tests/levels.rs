@@ -136,7 +136,7 @@ fn level_2_the_citizen_is_told_now_and_again_with_the_result_and_what_was_only_p
     let system = System::start();
     let case = Case::reported(
         &system,
-        "Đường Lê Văn Lương, xã Nhà Bè có ổ gà lớn trước số nhà 100, xe máy té nhiều lần, đề nghị sửa.",
+        "Đường Lê Văn Lương, xã Nhà Bè có ổ gà lớn trước số nhà 100, mặt đường hư, đề nghị vá lại.",
     );
     let unit = case.unit(1);
     case.unit_says(&unit, &["open"]);
@@ -180,7 +180,7 @@ fn level_2_a_unit_that_says_not_ours_sends_it_back_and_a_case_bounced_twice_wait
     let system = System::start();
     let case = Case::reported(
         &system,
-        "Đường Lê Văn Lương, xã Nhà Bè có ổ gà lớn trước số nhà 100, xe máy té nhiều lần, đề nghị sửa.",
+        "Đường Lê Văn Lương, xã Nhà Bè có ổ gà lớn trước số nhà 100, mặt đường hư, đề nghị vá lại.",
     );
     let first = case.unit(1);
     let better = if first == "so_yt" { "so_ct" } else { "so_yt" };

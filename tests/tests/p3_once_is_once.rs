@@ -107,7 +107,7 @@ fn kill_9_of_nats_alone_and_loss_of_its_folder_rebuild_the_stream_with_the_same_
     let _ = system
         .hoiam(&[
             "submit",
-            "Đường Lê Văn Lương có ổ gà lớn trước số nhà 100",
+            "Đường Lê Văn Lương có ổ gà lớn trước số nhà 100, mặt đường hư, đề nghị vá lại",
             "--json",
         ])
         .ok();

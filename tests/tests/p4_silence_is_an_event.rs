@@ -57,7 +57,7 @@ async fn a_unit_that_says_nothing_misses_its_deadlines_on_record_once_each_and_a
                 &data,
                 &[
                     "submit",
-                    "Đường Lê Văn Lương, xã Nhà Bè có ổ gà lớn trước số nhà 100, xe máy té nhiều lần, đề nghị sửa.",
+                    "Đường Lê Văn Lương, xã Nhà Bè có ổ gà lớn trước số nhà 100, mặt đường hư, đề nghị vá lại.",
                 ],
             );
             let opened = wait_for("two obligations of the unit", || {

@@ -42,7 +42,7 @@ fn routed(system: &System, text: &str) -> String {
 #[test]
 fn a_person_publishes_a_policy_and_the_decisions_after_it_name_it_and_say_why() {
     const HOLE: &str =
-        "Đường Lê Văn Lương, xã Nhà Bè có ổ gà lớn trước số nhà 100, xe máy té nhiều lần, đề nghị sửa.";
+        "Đường Lê Văn Lương, xã Nhà Bè có ổ gà lớn trước số nhà 100, mặt đường hư, đề nghị vá lại.";
     let mut system = System::start();
     let before = routed(&system, HOLE);
     let current = system.hoiam(&["policy", "show", "current"]).ok().stdout;

@@ -30,7 +30,7 @@ pub(super) fn show(folder: &DataFolder, info: &RunInfo) -> anyhow::Result<()> {
     line("\n  Thử ba việc, ở cửa sổ lệnh thứ hai / Three things to try, in a second terminal")?;
     line("  1. Gửi một phản ánh rồi đọc câu chuyện của nó / Report something and read its story:")?;
     line(format!(
-        "     {hoiam} case --data {data} $({hoiam} submit --data {data} \"Đường Lê Văn Lương có ổ gà lớn trước số nhà 100, xe máy té nhiều lần\" --channel sms --phone 0900000011)"
+        "     {hoiam} case --data {data} $({hoiam} submit --data {data} \"Đường Lê Văn Lương có ổ gà lớn trước số nhà 100, mặt đường hư, đề nghị vá lại\" --channel sms --phone 0900000011)"
     ))?;
     line(
         "  2. Nạp nhiều phản ánh qua NATS như một cổng tin nhắn / Feed many reports through NATS as a gateway would:",

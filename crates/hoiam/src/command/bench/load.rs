@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Reports of level 2: each is put before a unit at once.
 const TEXTS: [&str; 6] = [
-    "Đường Lê Văn Lương, xã Nhà Bè có ổ gà lớn trước số nhà {}, xe máy té nhiều lần, đề nghị sửa.",
+    "Đường Lê Văn Lương, xã Nhà Bè có ổ gà lớn trước số nhà {}, mặt đường hư, đề nghị vá lại.",
     "Nước ngập tới đầu gối ở đường Nguyễn Hữu Cảnh đoạn số {}, mấy ngày nay không rút.",
     "Đèn đường hẻm {} Cao Thắng tắt cả tuần, tối đi rất nguy hiểm, nhờ sửa giúp.",
     "Quán ở số {} đường Bùi Viện mở loa kẹo kéo quá nửa đêm, dân không ngủ được.",
