@@ -144,6 +144,26 @@ codes!(
     }
 );
 
+impl Office {
+    /// The other of the two.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::PartyCommittee => Self::PeoplesCommittee,
+            Self::PeoplesCommittee => Self::PartyCommittee,
+        }
+    }
+
+    /// The field whose reports it handles.
+    #[must_use]
+    pub const fn field(self) -> Field {
+        match self {
+            Self::PartyCommittee => Field::PartyBuilding,
+            Self::PeoplesCommittee => Field::StateManagement,
+        }
+    }
+}
+
 impl Topic {
     /// The field a topic belongs to.
     #[must_use]

@@ -15,6 +15,12 @@ const SHIFTS: [(Time, Time); 2] = [
     (time(7, 30, 0, 0), time(11, 30, 0, 0)),
     (time(13, 0, 0, 0), time(17, 0, 0, 0)),
 ];
+/// Whether it is office time, on a day on which offices work.
+#[must_use]
+pub fn in_a_shift(at: Time) -> bool {
+    SHIFTS.iter().any(|(opens, closes)| *opens <= at && at < *closes)
+}
+
 /// Minutes of work in a working day.
 pub const MINUTES_A_DAY: i64 = 8 * 60;
 /// How far ahead a deadline is looked for: ten years of days, so that no input makes the search endless.

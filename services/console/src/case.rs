@@ -102,6 +102,36 @@ impl FromStr for State {
     }
 }
 
+/// Who must answer a dispute between the offices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaits {
+    /// The office that does not have the case.
+    Office(Office),
+    /// The leaders.
+    Leaders,
+}
+
+impl fmt::Display for Awaits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Office(office) => f.write_str(office.code()),
+            Self::Leaders => f.write_str(LEADERS),
+        }
+    }
+}
+
+impl FromStr for Awaits {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            LEADERS => Ok(Self::Leaders),
+            office => office.parse().map(Self::Office).map_err(|_| ()),
+        }
+    }
+}
+
+const LEADERS: &str = "leaders";
+
 /// Something owed and not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owed {
@@ -150,6 +180,8 @@ pub struct CaseRow {
     pub revision: u32,
     /// Where it stands.
     pub state: State,
+    /// Whose word an open dispute between the offices waits for.
+    pub disputed: Option<Awaits>,
     /// What is owed and not done.
     pub owed: Vec<Owed>,
     /// Whether anything was ever late.
@@ -179,6 +211,7 @@ impl Default for CaseRow {
             unit: String::new(),
             revision: 0,
             state: State::Received,
+            disputed: None,
             owed: Vec::new(),
             was_late: false,
             emergency: String::new(),
@@ -236,7 +269,16 @@ impl CaseRow {
     }
 
     fn routed(&mut self, event: &Recorded) {
-        if let Some(e) = read::<routing::CaseRouted>(event) {
+        if let Some(e) = read::<routing::CaseRouted>(event)
+            && e.clause.as_str() == "dispute"
+        {
+            // Only the office is another; a recall or a dispatch beside it says what becomes of the unit.
+            self.office = Some(e.office);
+            self.destination = Some(e.destination);
+            if self.state == State::WithOffice {
+                self.unit = e.units.first().map(ToString::to_string).unwrap_or_default();
+            }
+        } else if let Some(e) = read::<routing::CaseRouted>(event) {
             self.office = Some(e.office);
             self.destination = Some(e.destination);
             self.unit = e.units.first().map(ToString::to_string).unwrap_or_default();
@@ -265,8 +307,21 @@ impl CaseRow {
             } else {
                 State::Answered
             };
+        } else if let Some(e) = read::<routing::DisputeOpened>(event) {
+            self.disputed = Some(if e.before.as_str() == LEADERS {
+                Awaits::Leaders
+            } else {
+                Awaits::Office(e.to)
+            });
+        } else if read::<routing::DisputeRefused>(event).is_some() {
+            self.disputed = Some(Awaits::Leaders);
+        } else if let Some(e) = read::<routing::DisputeDecided>(event) {
+            self.disputed = None;
+            // What classification found stays in its event; the case counts where it was decided to belong.
+            self.field = Some(e.field);
         } else if read::<feedback::CaseClosed>(event).is_some() {
             self.state = State::Closed;
+            self.disputed = None;
         } else if read::<feedback::CaseReopened>(event).is_some() {
             self.state = State::Reopened;
         } else {

@@ -27,6 +27,8 @@ pub struct Filter {
     pub unit: String,
     /// `now`: a deadline passed and the thing is not done. `ever`: anything was ever late.
     pub late: String,
+    /// Only those whose office is disputed.
+    pub disputed: bool,
     /// Part of a tracking code, in its own letters.
     pub q: String,
     /// What waits for the person's own role.
@@ -58,6 +60,7 @@ impl Filter {
                 late @ ("now" | "ever") => late.to_owned(),
                 _ => String::new(),
             },
+            disputed: get("disputed") == "1",
             q: code(get("q")).to_uppercase(),
             mine: get("mine") == "1",
             before: get("before").parse().ok().map(Position),
@@ -84,8 +87,10 @@ impl Filter {
         );
         put("unit", self.unit.clone());
         put("late", self.late.clone());
+        let flag = |on: bool| if on { "1".to_owned() } else { String::new() };
+        put("disputed", flag(self.disputed));
         put("q", self.q.clone());
-        put("mine", if self.mine { "1".to_owned() } else { String::new() });
+        put("mine", flag(self.mine));
         put("before", self.before.map(|p| p.to_string()).unwrap_or_default());
         parts.join("&")
     }
@@ -120,7 +125,8 @@ mod tests {
                 .map(|(a, b)| (a.to_owned(), b.to_owned()))
                 .collect::<HashMap<_, _>>()
         };
-        let text = "state=at_desk&level=1&topic=traffic&unit=so_xd&late=now&q=HA-7K&mine=1&before=42";
+        let text =
+            "state=at_desk&level=1&topic=traffic&unit=so_xd&late=now&disputed=1&q=HA-7K&mine=1&before=42";
         assert_eq!(Filter::read(&query(text)).query(), text);
         let junk = "state=gone&level=9&late=x&unit=\"><script>&before=minus";
         assert_eq!(Filter::read(&query(junk)).query(), "unit=script");

@@ -2,6 +2,7 @@
 //! sessions they open.
 
 use chassis::config::Secret;
+use kernel::taxonomy::Office;
 use kernel::{Actor, Instant};
 use sha2::{Digest, Sha256};
 
@@ -24,6 +25,8 @@ pub struct Person {
     pub password: Secret,
     /// What they are.
     pub role: Role,
+    /// Which of the two offices is theirs, if they are of one.
+    pub office: Option<Office>,
     /// How they are greeted.
     pub name: String,
 }
@@ -35,6 +38,8 @@ pub struct Session {
     pub login: String,
     /// What they are.
     pub role: Role,
+    /// Which of the two offices is theirs, if they are of one.
+    pub office: Option<Office>,
     /// How they are greeted.
     pub name: String,
     /// What every form they post must carry.
@@ -77,6 +82,9 @@ pub enum PersonError {
     /// A password too short to be one.
     #[error("a password has 8 to 200 characters")]
     BadPassword,
+    /// An operator, a leader, an inspector and an administrator serve both.
+    #[error("only a person with the role office belongs to one of the two offices: leave it out")]
+    OfOffice,
     /// The database failed.
     #[error("the people's table failed")]
     Store(#[from] StoreError),
@@ -85,7 +93,7 @@ pub enum PersonError {
     Hash(String),
 }
 
-/// Creates the person, or brings password, role and name to what is given. The same values again change nothing.
+/// Creates the person, or brings password, role, office and name to what is given. The same values again change nothing.
 ///
 /// # Errors
 /// `PersonError`.
@@ -94,8 +102,12 @@ pub async fn ensure_person(
     login: &str,
     password: &Secret,
     role: Role,
+    office: Option<Office>,
     name: &str,
 ) -> Result<(), PersonError> {
+    if office.is_some() && role != Role::Office {
+        return Err(PersonError::OfOffice);
+    }
     let good = (1..=64).contains(&login.len())
         && login
             .bytes()
@@ -108,6 +120,7 @@ pub async fn ensure_person(
     }
     if let Some(known) = store.person(login).await?
         && known.role == role
+        && known.office == office
         && known.name == name
         && verify(password.clone(), known.password.clone())
             .await
@@ -120,6 +133,7 @@ pub async fn ensure_person(
         login: login.to_owned(),
         password: hash,
         role,
+        office,
         name: name.to_owned(),
     };
     Ok(store.put_person(&person).await?)
@@ -155,6 +169,7 @@ pub async fn sign_in(
     let session = Session {
         login: person.login,
         role: person.role,
+        office: person.office,
         name: person.name,
         csrf: random(),
     };

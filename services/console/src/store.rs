@@ -11,11 +11,18 @@ pub use cases::Counts;
 /// The projection's name and its checkpoint.
 pub const CHECKPOINT: &str = "console";
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    sqlite: include_str!("../migrations/0001_sqlite.sql"),
-    postgres: include_str!("../migrations/0001_postgres.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        sqlite: include_str!("../migrations/0001_sqlite.sql"),
+        postgres: include_str!("../migrations/0001_postgres.sql"),
+    },
+    Migration {
+        version: 2,
+        sqlite: include_str!("../migrations/0002_disputes.sql"),
+        postgres: include_str!("../migrations/0002_disputes.sql"),
+    },
+];
 
 /// The database did not do what was asked.
 #[derive(Debug, thiserror::Error)]

@@ -77,7 +77,7 @@ impl Line {
     /// Whether `why` says why, and not only more about it.
     #[must_use]
     pub fn says_why(&self) -> bool {
-        const REASONED: [&str; 10] = [
+        const REASONED: [&str; 12] = [
             report::EmergencySuspected::TYPE,
             report::ReportRefused::TYPE,
             classification::ReportClassified::TYPE,
@@ -85,6 +85,8 @@ impl Line {
             routing::CaseDispatched::TYPE,
             routing::CaseReturned::TYPE,
             routing::CaseRecalled::TYPE,
+            routing::DisputeOpened::TYPE,
+            routing::DisputeDecided::TYPE,
             obligation::ObligationOvertaken::TYPE,
             feedback::CaseClosed::TYPE,
             feedback::CaseReopened::TYPE,

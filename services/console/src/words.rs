@@ -13,6 +13,8 @@ pub enum List {
     Basis,
     /// Why a unit gave a case back.
     ReturnReason,
+    /// Why a case is the other office's.
+    DisputeReason,
     /// Why a case is taken back from a unit.
     RecallReason,
     /// What made an obligation pointless, by the type of the event.
@@ -125,6 +127,37 @@ const WORDS: &[(List, &str, &str, &str)] = &[
         "the report is about the unit before: to the level above",
     ),
     (
+        List::Basis,
+        "dispute",
+        "hai văn phòng đã xác định lại thẩm quyền",
+        "the offices' dispute gave it to the other office",
+    ),
+    (
+        List::DisputeReason,
+        "matter",
+        "nội dung thuộc lĩnh vực kia",
+        "what it is about belongs to the other field",
+    ),
+    (
+        List::DisputeReason,
+        "person",
+        "người được nói đến thuộc diện bên kia quản lý",
+        "whom it is about answers to the other side",
+    ),
+    (
+        List::DisputeReason,
+        "main_matter",
+        "nhiều việc, việc chính thuộc lĩnh vực kia",
+        "of several matters, the main one belongs to the other field",
+    ),
+    (
+        List::DisputeReason,
+        "new_facts",
+        "có tình tiết mới",
+        "new facts came to light",
+    ),
+    (List::DisputeReason, "other", "lý do khác", "another reason"),
+    (
         List::ReturnReason,
         "not_ours",
         "không thuộc thẩm quyền",
@@ -187,6 +220,12 @@ const WORDS: &[(List, &str, &str, &str)] = &[
     ),
     (
         List::Overtaking,
+        "routing.dispute_decided.v1",
+        "tranh chấp đã được quyết định",
+        "the dispute was decided",
+    ),
+    (
+        List::Overtaking,
         "feedback.case_closed.v1",
         "vụ việc đã kết thúc",
         "the case was closed",
@@ -227,6 +266,18 @@ const WORDS: &[(List, &str, &str, &str)] = &[
     ),
     (List::Obligation, "result", "kết quả", "result"),
     (List::Obligation, "dialogue", "buổi đối thoại", "the dialogue"),
+    (
+        List::Obligation,
+        "dispute_answer",
+        "trả lời tranh chấp thẩm quyền",
+        "answer to the dispute",
+    ),
+    (
+        List::Obligation,
+        "dispute_decision",
+        "quyết định tranh chấp thẩm quyền",
+        "decision of the dispute",
+    ),
     (List::Obligation, "letter", "thư cảm ơn", "the letter of thanks"),
     (
         List::Told,

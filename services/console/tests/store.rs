@@ -1,12 +1,12 @@
 //! The console's tables on both engines: the same calls, the same answers.
 
 use chassis::config::Secret;
-use console::case::{CaseRow, Owed, State};
+use console::case::{Awaits, CaseRow, Owed, State};
 use console::filter::Filter;
-use console::people::{Session, SignInError, digest, sign_in};
+use console::people::{PersonError, Session, SignInError, digest, sign_in};
 use console::store::{DirectoryChange, Store};
 use console::{Role, ensure_person};
-use kernel::taxonomy::{Topic, Urgency};
+use kernel::taxonomy::{Office, Topic, Urgency};
 use kernel::{CaseId, Instant, Position};
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ fn row(n: u64, state: State) -> CaseRow {
         topic: Some(Topic::Flooding),
         level: Some(3),
         state,
+        disputed: Some(Awaits::Office(Office::PartyCommittee)),
         owed: vec![Owed {
             obligation: Uuid::nil(),
             what: "result".to_owned(),
@@ -117,7 +118,7 @@ async fn every_function_keeps_its_word(url: &str) -> anyhow::Result<()> {
     assert!(store.directory().await?.is_empty());
 
     let password = Secret::new("mật khẩu thử 1");
-    ensure_person(&store, "lan", &password, Role::Operator, "Lan").await?;
+    ensure_person(&store, "lan", &password, Role::Operator, None, "Lan").await?;
     let now = Instant(1_000_000_000_000);
     let token = sign_in(&store, "Lan ", password.clone(), now).await?;
     let signed: Option<Session> = store.session(&digest(&token), now).await?;
@@ -131,16 +132,38 @@ async fn every_function_keeps_its_word(url: &str) -> anyhow::Result<()> {
         None,
         "a session ends"
     );
-    ensure_person(&store, "lan", &password, Role::Operator, "Lan").await?;
+    ensure_person(&store, "lan", &password, Role::Operator, None, "Lan").await?;
     assert!(
         store.session(&digest(&token), now).await?.is_some(),
         "nothing changed, so nobody is signed out"
     );
-    ensure_person(&store, "lan", &password, Role::Admin, "Lan").await?;
+    ensure_person(&store, "lan", &password, Role::Admin, None, "Lan").await?;
     assert!(
         store.session(&digest(&token), now).await?.is_none(),
         "another role counts at once"
     );
+    let no_office = ensure_person(
+        &store,
+        "lan",
+        &password,
+        Role::Admin,
+        Some(Office::PartyCommittee),
+        "Lan",
+    )
+    .await;
+    assert!(matches!(no_office, Err(PersonError::OfOffice)));
+    ensure_person(
+        &store,
+        "an",
+        &password,
+        Role::Office,
+        Some(Office::PartyCommittee),
+        "An",
+    )
+    .await?;
+    let token = sign_in(&store, "an", password.clone(), now).await?;
+    let office = store.session(&digest(&token), now).await?.and_then(|s| s.office);
+    assert_eq!(office, Some(Office::PartyCommittee));
     let wrong = sign_in(&store, "lan", Secret::new("not the password"), now).await;
     assert!(matches!(wrong, Err(SignInError::Wrong)));
     assert_eq!(store.failures(&digest("lan"), Instant(0)).await?, 1);

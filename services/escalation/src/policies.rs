@@ -11,7 +11,7 @@ pub(crate) type Policies = chassis::policy::Policies<SlaPolicyPublished, Sla>;
 /// The deadlines of this installation.
 pub(crate) fn of(ledger: LedgerClient) -> Policies {
     Policies::new(ledger, "escalation", |version, text| {
-        let policy = Policy::parse(text).map_err(|error| error.to_string())?;
+        let policy = Policy::on_record(text).map_err(|error| error.to_string())?;
         Ok(Sla {
             policy,
             version: version.to_string(),

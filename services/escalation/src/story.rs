@@ -8,17 +8,18 @@ use contracts::events::feedback::{
 };
 use contracts::events::report::EmergencySuspected;
 use contracts::events::routing::{
-    CaseAccepted, CaseDispatched, CaseRecalled, CaseReturned, CaseRouted, ResultReported,
+    CaseAccepted, CaseDispatched, CaseRecalled, CaseReturned, CaseRouted, DisputeDecided, DisputeOpened,
+    DisputeRefused, ResultReported,
 };
-use escalation_domain::{CaseFacts, Fact, Obligations};
+use escalation_domain::{CaseFacts, Event, Fact, Obligations, What};
 use kernel::taxonomy::{Kind, Level, Office, Urgency};
 use kernel::{Decider, Instant, Position};
 use uuid::Uuid;
 
 use crate::wire;
 
-/// What escalation follows. Its own events it reads back, the rest of a case it does not need.
-pub(crate) const WANTS: [&str; 14] = [
+/// What escalation follows. Its own events it reads back, but for a miss that others must act on; the rest of a case it does not need.
+pub(crate) const WANTS: [&str; 18] = [
     "classification.review_requested",
     "classification.review_decided",
     "routing.case_routed",
@@ -27,6 +28,10 @@ pub(crate) const WANTS: [&str; 14] = [
     "routing.case_returned",
     "routing.case_recalled",
     "routing.result_reported",
+    "routing.dispute_opened",
+    "routing.dispute_refused",
+    "routing.dispute_decided",
+    "obligation.obligation_missed",
     "feedback.guidance_given",
     "feedback.opinion_given",
     "feedback.dialogue_held",
@@ -38,7 +43,10 @@ pub(crate) const WANTS: [&str; 14] = [
 /// The outcome that is no end: the unit goes on with the rest.
 const PARTLY_DONE: &str = "partly_done";
 
-/// Categories that `WANTS` names: what may end an obligation.
+/// Who answers or decides a dispute, where it is not an office.
+const LEADERS: &str = "leaders";
+
+/// Categories of others that `WANTS` names: what may end an obligation.
 pub(crate) const CATEGORIES: [&str; 3] = ["classification", "routing", "feedback"];
 
 /// All events of a case, by position.
@@ -117,6 +125,9 @@ impl Story {
                 partial: e.outcome.as_str() == PARTLY_DONE,
             }));
         }
+        if let Some(fact) = self.of_dispute(event)? {
+            return Ok(Some(fact));
+        }
         if event.is::<GuidanceGiven>() {
             return Ok(Some(Fact::GuidanceGiven));
         }
@@ -134,6 +145,32 @@ impl Story {
             return Ok(Some(Fact::CaseReopened { office }));
         }
         Ok(event.is::<CaseClosed>().then_some(Fact::CaseClosed))
+    }
+
+    fn of_dispute(&self, event: &Recorded) -> Result<Option<Fact>, DecodeError> {
+        if let Some(e) = event.decode::<DisputeOpened>()? {
+            let answers = (e.before.as_str() != LEADERS).then_some(e.to);
+            return Ok(Some(Fact::DisputeOpened { answers }));
+        }
+        if event.is::<DisputeRefused>() {
+            return Ok(Some(Fact::DisputeRefused));
+        }
+        if let Some(e) = event.decode::<DisputeDecided>()? {
+            let by_leaders = e.by.as_str() == LEADERS;
+            return Ok(Some(Fact::DisputeDecided { by_leaders }));
+        }
+        let Some(Event::Missed { obligation, .. }) = wire::event(event)? else {
+            return Ok(None);
+        };
+        let opened = self.opening(obligation).map(wire::event).transpose()?.flatten();
+        let unanswered = matches!(
+            opened,
+            Some(Event::Opened {
+                what: What::DisputeAnswer,
+                ..
+            })
+        );
+        Ok(unanswered.then_some(Fact::DisputeUnanswered))
     }
 
     /// The facts after the cause of an opening, with the time each was recorded.

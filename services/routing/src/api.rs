@@ -1,5 +1,6 @@
 //! Routing over gRPC: the office's orders, and the desk of a unit for its system or its officers.
 
+mod dispute;
 pub(crate) mod outlet;
 mod policy;
 mod who;
@@ -11,11 +12,12 @@ use chassis::consumer::Waiter;
 use chassis::telemetry::trace;
 use contracts::grpc::routing::routing_server::{Routing, RoutingServer};
 use contracts::grpc::routing::{
-    DispatchRequest, Done, ListCasesReply, ListCasesRequest, ListDeliveriesReply, ListDeliveriesRequest,
-    ListOutletsReply, ListOutletsRequest, ListPoliciesReply, ListPoliciesRequest, ListUnitsReply,
-    ListUnitsRequest, OpenReply, OutletRequest, PolicyVersion, ProgressRequest, PublishPolicyRequest,
-    ReadPolicyReply, ReadPolicyRequest, ReplayDeliveriesRequest, ResultRequest, ReturnRequest,
-    SetOutletReply, SetOutletRequest, Unit, UnitCase, UnitRequest,
+    AnswerDisputeRequest, DecideDisputeRequest, DispatchRequest, Done, ListCasesReply, ListCasesRequest,
+    ListDeliveriesReply, ListDeliveriesRequest, ListOutletsReply, ListOutletsRequest, ListPoliciesReply,
+    ListPoliciesRequest, ListUnitsReply, ListUnitsRequest, OpenDisputeRequest, OpenReply, OutletRequest,
+    PolicyVersion, ProgressRequest, PublishPolicyRequest, ReadPolicyReply, ReadPolicyRequest,
+    ReplayDeliveriesRequest, ResultRequest, ReturnRequest, SetOutletReply, SetOutletRequest, Unit, UnitCase,
+    UnitRequest,
 };
 use contracts::wire::DeskRequest;
 use kernel::{CaseId, Position, RequestId};
@@ -323,6 +325,27 @@ impl Routing for Api {
         let (metadata, _, mut request) = request.into_parts();
         let asked = self.outlet(&metadata, request.on.take())?;
         Ok(done(self.outlets.replay(&asked, &request).await?))
+    }
+
+    async fn open_dispute(&self, request: Request<OpenDisputeRequest>) -> Result<Response<Done>, Status> {
+        let (metadata, _, said) = request.into_parts();
+        let caller = self.callers.authenticate(&metadata)?;
+        let opening = dispute::open(&self.handler, &caller, said);
+        Ok(done(trace::serving(&metadata, span(), opening).await?))
+    }
+
+    async fn answer_dispute(&self, request: Request<AnswerDisputeRequest>) -> Result<Response<Done>, Status> {
+        let (metadata, _, said) = request.into_parts();
+        let caller = self.callers.authenticate(&metadata)?;
+        let answering = dispute::answer(&self.handler, &caller, said);
+        Ok(done(trace::serving(&metadata, span(), answering).await?))
+    }
+
+    async fn decide_dispute(&self, request: Request<DecideDisputeRequest>) -> Result<Response<Done>, Status> {
+        let (metadata, _, said) = request.into_parts();
+        let caller = self.callers.authenticate(&metadata)?;
+        let deciding = dispute::decide(&self.handler, &caller, said);
+        Ok(done(trace::serving(&metadata, span(), deciding).await?))
     }
 }
 

@@ -7,7 +7,7 @@ use contracts::events::classification::{Finding, ReportClassified, ReviewDecided
 use contracts::events::report::{EmergencySuspected, ReportReceived};
 use contracts::events::routing::CaseDispatched;
 use kernel::{CaseId, Decider, Position, RequestId, StreamId};
-use routing_domain::{Case, Facts, Routing};
+use routing_domain::{Case, Facts, Hours, Routing};
 
 use crate::payload::{self, Unreadable};
 
@@ -165,6 +165,7 @@ pub fn facts(events: &[Recorded]) -> Result<Option<Facts>, DecodeError> {
         level,
         line,
         number,
+        hours: report.map(|report| Hours::of(report.recorded_at)),
         wards: wards
             .iter()
             .filter_map(|ward| ward.as_str().parse().ok())

@@ -18,7 +18,7 @@ use crate::error::Refusal;
 use crate::handle::{Asked, Desktop, Done, Handler};
 
 /// Most characters of what a unit types: as much as a citizen may.
-const MOST_WORDS: usize = 65_536;
+pub(crate) const MOST_WORDS: usize = 65_536;
 
 /// In which role content is read here: a unit's officers read as their unit.
 const READER_ROLE: &str = "unit";

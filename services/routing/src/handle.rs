@@ -5,8 +5,11 @@ use std::sync::Arc;
 use chassis::consumer::Failure;
 use chassis::ledger::{Append, LedgerClient, LedgerError, StreamWrite};
 use contracts::Recorded;
+use kernel::taxonomy::Office;
 use kernel::{Actor, CaseId, Clock, Decider, Position, RequestId};
-use routing_domain::{Case, Command, Event, Policy, Rejection, Routing, Standing, UnitCode, city_date};
+use routing_domain::{
+    Case, Command, Event, Policy, Rejection, Routed, Routing, Standing, UnitCode, city_date,
+};
 
 use crate::case_file::CaseFile;
 use crate::error::Refusal;
@@ -86,8 +89,17 @@ impl Desktop<'_> {
         (!self.policy.concerned(&unit.code, self.case.about(), &[today])).then(|| unit.code.clone())
     }
 
+    /// What the policy says of the case as one of that office.
+    pub(crate) fn as_of(&self, office: Office) -> Result<Routed, Rejection> {
+        let inputs = &self.case.routed().ok_or(Rejection::NotRoutedYet)?.inputs;
+        let facts = inputs.facts.of_field(office.field());
+        Ok(self
+            .policy
+            .route_knowing(&facts, inputs.date, inputs.conflict.as_ref()))
+    }
+
     /// What the policy says of the report, by its own date.
-    pub(crate) fn route(&self) -> Result<Option<routing_domain::Routed>, Failure> {
+    pub(crate) fn route(&self) -> Result<Option<Routed>, Failure> {
         let facts = self.file.facts()?;
         let date = self.file.report().map(|report| city_date(report.occurred_at));
         Ok(facts

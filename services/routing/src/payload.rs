@@ -9,6 +9,8 @@ use contracts::{Code, Recorded};
 use kernel::{Actor, Instant};
 use routing_domain::{Event, Heard, Inputs, Notice, Routed, UnitCode};
 
+mod dispute;
+
 /// A fact on record that the rules cannot read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreadable {
@@ -84,6 +86,9 @@ pub(crate) fn heard(recorded: &Recorded) -> Result<Option<Event>, Unreadable> {
             on: on(&p.unit, p.revision)?,
             outcome,
         }));
+    }
+    if let Some(event) = dispute::heard(recorded)? {
+        return Ok(Some(Event::Dispute(event)));
     }
     if let Some(p) = recorded.decode::<OpinionGiven>()? {
         return Ok(Some(Event::Heard(Heard::OpinionGiven {
@@ -210,6 +215,7 @@ pub(crate) fn stated(event: &Event, by: &Stating<'_>) -> Option<NewEvent> {
             };
             Some(noted(NewEvent::of(&payload, by.actor.clone(), by.at)))
         }
+        Event::Dispute(event) => Some(noted(dispute::stated(event, by))),
         Event::Heard(_) => None,
     }
 }

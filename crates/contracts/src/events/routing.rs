@@ -1,6 +1,6 @@
 //! What routing states: `routing/<case>`.
 
-use kernel::taxonomy::{Destination, Office};
+use kernel::taxonomy::{Destination, Field, Office};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ pub struct CaseDispatched {
     /// Dense per case, from 1; an older one is ignored.
     pub revision: u32,
     /// Why now: `level_2`, `opinion_agreed`, `office_order`, `crime_report`, `emergency`, `reopened`, `better_unit`,
-    /// `level_above` (the report is about the unit that had it).
+    /// `level_above` (the report is about the unit that had it), `dispute` (the other office has the case now).
     pub basis: Code,
 }
 payload!(CaseDispatched, "routing", "case_dispatched.v1");
@@ -106,3 +106,49 @@ pub struct ResultReported {
     pub outcome: Code,
 }
 payload!(ResultReported, "routing", "result_reported.v1");
+
+/// The office that has the case says that it is the other's. The case stays where it is and goes to no further unit until that is decided,
+/// unless life is in danger. Sealed: [`crate::sealed::Note`], the reason in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DisputeOpened {
+    /// Its number in the case, from 1.
+    pub dispute: u32,
+    /// Who has the case.
+    pub from: Office,
+    /// Whose it is, says the one that has it.
+    pub to: Office,
+    /// `matter`, `person`, `main_matter`, `new_facts`, `other`.
+    pub reason: Code,
+    /// Who answers: `office`, the other one, or `leaders`, where the offices disputed the case before.
+    pub before: Code,
+}
+payload!(DisputeOpened, "routing", "dispute_opened.v1");
+
+/// The other office does not take the case: the leaders decide. Sealed: [`crate::sealed::Note`], why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DisputeRefused {
+    /// Its number in the case.
+    pub dispute: u32,
+    /// Who refused.
+    pub office: Office,
+}
+payload!(DisputeRefused, "routing", "dispute_refused.v1");
+
+/// Whose the case is. Where it moved, a `case_routed` with the clause `dispute` follows. What classification found stands as it was found;
+/// from here on the case counts in this field. Sealed: [`crate::sealed::Note`], if words came with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DisputeDecided {
+    /// Its number in the case.
+    pub dispute: u32,
+    /// Whose it is.
+    pub office: Office,
+    /// The field it counts in.
+    pub field: Field,
+    /// Whether it was the other office's until now.
+    pub moved: bool,
+    /// Who decided: `office`, the other one, or `leaders`.
+    pub by: Code,
+    /// `agreed`, or the leaders' reason: `matter`, `person`, `main_matter`, `new_facts`, `other`.
+    pub basis: Code,
+}
+payload!(DisputeDecided, "routing", "dispute_decided.v1");

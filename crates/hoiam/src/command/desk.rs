@@ -1,5 +1,7 @@
-//! `hoiam desk`: what people do in the console, from the command line: guidance, opinion, order, dialogue, letter, reopening, review.
+//! `hoiam desk`: what people do in the console, from the command line: guidance, opinion, order, dialogue, letter, reopening, review,
+//! dispute.
 
+mod dispute;
 mod review;
 
 use std::path::Path;
@@ -68,6 +70,8 @@ enum Command {
     },
     /// What a person must confirm before it leaves the house.
     Review(review::Arguments),
+    /// The two offices dispute whose a case is.
+    Dispute(dispute::Arguments),
 }
 
 impl Command {
@@ -76,6 +80,7 @@ impl Command {
         match self {
             Self::Answer { .. } | Self::Reopen { .. } | Self::Review(_) => "operator",
             Self::Opinion { .. } => "leader",
+            Self::Dispute(arguments) => arguments.role(),
             Self::Order { .. } | Self::Dialogue { .. } | Self::Letter { .. } => "office",
         }
     }
@@ -105,6 +110,7 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()>
     };
     match command {
         Command::Review(arguments) => review::run(&desk, arguments).await,
+        Command::Dispute(arguments) => dispute::run(&desk, arguments).await,
         Command::Order { case, unit } => desk.order(&case, unit).await,
         Command::Answer { case, text } => {
             let request = desk.words(&case, text).await?;
@@ -197,12 +203,18 @@ impl Desk {
             case_id,
             unit,
         };
-        let mut routing = RoutingClient::new(self.system.service("routing").await?);
-        let done = routing
-            .dispatch(request)
-            .await
-            .map_err(|s| refusal(&s))?
-            .into_inner();
+        self.routed(self.routing().await?.dispatch(request).await)
+    }
+
+    async fn routing(&self) -> anyhow::Result<RoutingClient<Authorised>> {
+        Ok(RoutingClient::new(self.system.service("routing").await?))
+    }
+
+    fn routed(
+        &self,
+        reply: Result<tonic::Response<contracts::grpc::routing::Done>, tonic::Status>,
+    ) -> anyhow::Result<()> {
+        let done = reply.map_err(|s| refusal(&s))?.into_inner();
         self.say(done.position, done.already)
     }
 

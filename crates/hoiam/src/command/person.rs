@@ -7,6 +7,7 @@ use chassis::config::Secret;
 use console::{Role, Store, ensure_person};
 use contracts::grpc::console::directory_client::DirectoryClient;
 use contracts::grpc::console::{GrantRequest, ListRequest};
+use kernel::taxonomy::Office;
 
 use crate::connect::{System, refusal};
 use crate::data::{DataFolder, readable_password};
@@ -23,7 +24,7 @@ pub(crate) struct Arguments {
 enum Command {
     /// Make a person who may sign in, or give one who is there a new password, role and name.
     #[command(
-        after_help = "Examples:\n  hoiam person add lan --role operator --name \"Nguyễn Thị Lan\"\n  hoiam person add minh --role leader --password-file ./minh.password"
+        after_help = "Examples:\n  hoiam person add lan --role operator --name \"Nguyễn Thị Lan\"\n  hoiam person add an --role office --office vp_tu\n  hoiam person add minh --role leader --password-file ./minh.password"
     )]
     Add(Add),
 }
@@ -35,6 +36,9 @@ struct Add {
     /// What they are: operator, office, leader, inspector, admin.
     #[arg(long)]
     role: Role,
+    /// Which of the two offices is theirs (vp_tu, vp_ubnd), for the role office: without it they take no part in disputes between the two.
+    #[arg(long)]
+    office: Option<Office>,
     /// How they are greeted; the login where nothing is said.
     #[arg(long)]
     name: Option<String>,
@@ -70,11 +74,11 @@ pub(crate) async fn run(data: &Path, arguments: Arguments) -> anyhow::Result<()>
         .await
         .context("the console's database cannot be opened")?;
     let name = add.name.as_deref().unwrap_or(&add.login);
-    ensure_person(&store, &add.login, &password, add.role, name).await?;
+    ensure_person(&store, &add.login, &password, add.role, add.office, name).await?;
     let entered = enter(data, &add.login, add.role).await;
     if add.json {
         return output::json(&serde_json::json!({
-            "login": add.login, "role": add.role.code(), "password": made, "on_record": entered.is_ok(),
+            "login": add.login, "role": add.role.code(), "office": add.office, "password": made, "on_record": entered.is_ok(),
         }));
     }
     output::line(format!("{} may sign in as {}.", add.login, add.role))?;

@@ -5,6 +5,7 @@ use chassis::config::Secret;
 use console::people::ensure_person;
 use console::roles::Role;
 use console::store::Store;
+use kernel::taxonomy::Office;
 use serde::{Deserialize, Serialize};
 
 use super::members;
@@ -20,6 +21,8 @@ pub(super) struct Account {
     pub(super) login: String,
     pub(super) password: String,
     role: String,
+    #[serde(default)]
+    office: Option<Office>,
     pub(super) name: String,
 }
 
@@ -31,11 +34,22 @@ struct Demo {
     complete: bool,
 }
 
-const PEOPLE: [(&str, Role, &str); 4] = [
-    ("operator", Role::Operator, "Trực tổng đài"),
-    ("office", Role::Office, "Chuyên viên văn phòng"),
-    ("leader", Role::Leader, "Lãnh đạo thành phố"),
-    ("inspector", Role::Inspector, "Ủy ban Kiểm tra"),
+const PEOPLE: [(&str, Role, Option<Office>, &str); 5] = [
+    ("operator", Role::Operator, None, "Trực tổng đài"),
+    (
+        "party",
+        Role::Office,
+        Some(Office::PartyCommittee),
+        "Chuyên viên Văn phòng Thành ủy",
+    ),
+    (
+        "office",
+        Role::Office,
+        Some(Office::PeoplesCommittee),
+        "Chuyên viên Văn phòng UBND",
+    ),
+    ("leader", Role::Leader, None, "Lãnh đạo thành phố"),
+    ("inspector", Role::Inspector, None, "Ủy ban Kiểm tra"),
 ];
 
 /// Makes what is missing. After the first start it changes nothing and appends nothing.
@@ -44,13 +58,14 @@ pub(super) async fn prepare(system: &System) -> anyhow::Result<()> {
     if demo.complete {
         return Ok(());
     }
-    for (login, role, name) in PEOPLE {
+    for (login, role, office, name) in PEOPLE {
         if !demo.accounts.iter().any(|a| a.login == login) {
             let (login, name) = (login.to_owned(), name.to_owned());
             demo.accounts.push(Account {
                 login,
                 password: readable_password()?,
                 role: role.code().to_owned(),
+                office,
                 name,
             });
         }
@@ -70,6 +85,7 @@ pub(super) async fn prepare(system: &System) -> anyhow::Result<()> {
             &account.login,
             &Secret::new(account.password.as_str()),
             role,
+            account.office,
             &account.name,
         )
         .await?;

@@ -14,11 +14,11 @@ use crate::roles::Role;
 
 const COLUMNS: &str =
     "case_id, code, channel, received_at, received, complete, field, topic, kind, urgency, level,
-    destination, office, unit, revision, state, was_late, emergency, owed, position";
+    destination, office, unit, revision, state, disputed, was_late, emergency, owed, position";
 
 /// What a row is written with, its key first.
 const WRITTEN: &str = "case_id, code, channel, received_at, received, complete, field, topic, kind, urgency, level, \
-    destination, office, unit, revision, state, open, overdue, was_late, danger, emergency, owed, position";
+    destination, office, unit, revision, state, open, overdue, was_late, danger, emergency, owed, position, disputed";
 /// Most rows of one statement.
 const ROWS: usize = 32;
 
@@ -145,6 +145,9 @@ impl Store {
         let overdue: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM cases WHERE overdue = 1")
             .fetch_one(self.database.pool())
             .await?;
+        let disputed: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM cases WHERE disputed <> ''")
+            .fetch_one(self.database.pool())
+            .await?;
         let by_state = rows
             .into_iter()
             .filter_map(|(state, n)| Some((state.parse().ok()?, n.unsigned_abs())))
@@ -152,6 +155,7 @@ impl Store {
         Ok(Counts {
             by_state,
             overdue: overdue.unsigned_abs(),
+            disputed: disputed.unsigned_abs(),
         })
     }
 }
@@ -163,6 +167,8 @@ pub struct Counts {
     pub by_state: HashMap<State, u64>,
     /// How many have a deadline that passed.
     pub overdue: u64,
+    /// Of how many the offices dispute whose they are.
+    pub disputed: u64,
 }
 
 impl Counts {
@@ -216,6 +222,9 @@ fn conditions(filter: &Filter, role: Role) -> (String, Vec<Bound>) {
         "now" => and("overdue", "=", Bound::Number(1)),
         "ever" => and("was_late", "=", Bound::Number(1)),
         _ => {}
+    }
+    if filter.disputed {
+        and("disputed", "<>", Bound::Text(String::new()));
     }
     if let Some(before) = filter.before {
         and("received", "<", Bound::Number(number(before)));
@@ -288,7 +297,8 @@ async fn put(tx: &mut readmodel::Transaction, rows: &[CaseRow]) -> Result<(), St
             .bind(i64::from(danger))
             .bind(row.emergency.clone())
             .bind(owed)
-            .bind(number(row.position));
+            .bind(number(row.position))
+            .bind(code(row.disputed.as_ref().map(|x| x as _)));
     }
     query.execute(&mut **tx).await?;
     Ok(())
@@ -316,6 +326,7 @@ fn read(row: &AnyRow) -> Result<CaseRow, StoreError> {
         unit: text("unit")?,
         revision: u32::try_from(int("revision")?).map_err(|_| StoreError::Row("revision"))?,
         state: text("state")?.parse().map_err(|()| StoreError::Row("state"))?,
+        disputed: text("disputed")?.parse().ok(),
         owed,
         was_late: int("was_late")? != 0,
         emergency: text("emergency")?,

@@ -2,6 +2,7 @@
 
 use chassis::config::Secret;
 use kernel::Instant;
+use kernel::taxonomy::Office;
 
 use super::{Store, StoreError};
 use crate::people::{Person, Session};
@@ -12,17 +13,18 @@ impl Store {
     /// # Errors
     /// `Sql`, `Row`.
     pub async fn person(&self, login: &str) -> Result<Option<Person>, StoreError> {
-        let row: Option<(String, String, String, String)> =
-            sqlx::query_as("SELECT login, password, role, name FROM people WHERE login = $1")
+        let row: Option<(String, String, String, String, String)> =
+            sqlx::query_as("SELECT login, password, role, office, name FROM people WHERE login = $1")
                 .bind(login)
                 .fetch_optional(self.database.pool())
                 .await?;
-        row.map(|(login, password, role, name)| {
+        row.map(|(login, password, role, office, name)| {
             let role = role.parse().map_err(|_| StoreError::Row("role"))?;
             Ok(Person {
                 login,
                 password: Secret::new(password),
                 role,
+                office: office.parse().ok(),
                 name,
             })
         })
@@ -36,12 +38,14 @@ impl Store {
     pub async fn put_person(&self, person: &Person) -> Result<(), StoreError> {
         let mut tx = self.database.begin().await?;
         sqlx::query(
-            "INSERT INTO people (login, password, role, name) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (login) DO UPDATE SET password = excluded.password, role = excluded.role, name = excluded.name",
+            "INSERT INTO people (login, password, role, office, name) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (login) DO UPDATE SET password = excluded.password, role = excluded.role,
+                office = excluded.office, name = excluded.name",
         )
         .bind(&person.login)
         .bind(person.password.reveal())
         .bind(person.role.code())
+        .bind(person.office.map_or("", Office::code))
         .bind(&person.name)
         .execute(&mut *tx)
         .await?;
@@ -83,19 +87,20 @@ impl Store {
     /// # Errors
     /// `Sql`, `Row`.
     pub async fn session(&self, token_sha256: &str, now: Instant) -> Result<Option<Session>, StoreError> {
-        let row: Option<(String, String, String, String)> = sqlx::query_as(
-            "SELECT p.login, p.role, p.name, s.csrf FROM sessions s JOIN people p ON p.login = s.login
+        let row: Option<(String, String, String, String, String)> = sqlx::query_as(
+            "SELECT p.login, p.role, p.office, p.name, s.csrf FROM sessions s JOIN people p ON p.login = s.login
              WHERE s.token_sha256 = $1 AND s.expires_at > $2",
         )
         .bind(token_sha256)
         .bind(now.0)
         .fetch_optional(self.database.pool())
         .await?;
-        row.map(|(login, role, name, csrf)| {
+        row.map(|(login, role, office, name, csrf)| {
             let role = role.parse().map_err(|_| StoreError::Row("role"))?;
             Ok(Session {
                 login,
                 role,
+                office: office.parse().ok(),
                 name,
                 csrf,
             })

@@ -8,6 +8,8 @@ use super::{
 };
 use crate::lang::Lang;
 
+mod dispute;
+
 type Sentence = (Tone, String, String);
 
 /// Tone, sentence and reason; `None` for a type without words, or data that does not fit its type.
@@ -258,6 +260,9 @@ fn of_routing(event: &Recorded, told: &Told<'_>) -> Option<Sentence> {
             .unwrap_or_default();
         return Some((Tone::Unit, what, why));
     }
+    if let Some(line) = dispute::of(event, l) {
+        return Some(line);
+    }
     let e = read::<routing::ResultReported>(event)?;
     let what = by_unit(event, told, &e.unit, l.t("báo kết quả", "reported a result"));
     Some((
@@ -305,6 +310,7 @@ fn of_obligation(event: &Recorded, told: &mut Told<'_>) -> Option<Sentence> {
                 .parse::<Office>()
                 .map_or_else(|_| code.to_owned(), |o| office(l, o).to_owned()),
             _ if e.owner.as_str() == "desk" => l.t("bàn trực", "the desk").to_owned(),
+            _ if e.owner.as_str() == "leaders" => l.t("lãnh đạo thành phố", "the city's leaders").to_owned(),
             _ if e.owner.as_str() == "review" => l.t("người xét", "the reviewers").to_owned(),
             _ => e.owner.to_string(),
         };

@@ -13,7 +13,7 @@ use super::guard::{Fields, Signed};
 use super::page::{Page, html};
 use super::show::{RowView, left, sentence_case, short};
 use super::words::{self, Words};
-use crate::case::CaseRow;
+use crate::case::{Awaits, CaseRow};
 use crate::error::Problem;
 use crate::lang::Lang;
 use crate::roles::{Act, fits, may};
@@ -132,11 +132,11 @@ async fn page(app: &App, signed: &Signed, row: &CaseRow, extra: Extra) -> Result
     let lang = signed.lang();
     let units = app.units().await;
     let story = timeline::story(&app.ledger.read_case(row.case).await?, lang, &units);
-    let role = signed.session.role;
+    let (role, office) = (signed.session.role, signed.session.office);
     let now = app.clock.now();
     let mut actions: Vec<Action> = Act::ALL
         .into_iter()
-        .filter(|a| may(role, *a) && fits(*a, row))
+        .filter(|a| may(role, *a) && fits(*a, row, office))
         .filter_map(|a| act::form(a, row, &units, lang))
         .collect();
     if let Some((verb, text)) = extra.kept {
@@ -155,7 +155,7 @@ async fn page(app: &App, signed: &Signed, row: &CaseRow, extra: Extra) -> Result
         may_open: may(role, Act::OpenContent),
         words: extra.words,
         actions,
-        review: may(role, Act::Review) && fits(Act::Review, row),
+        review: may(role, Act::Review) && fits(Act::Review, row, office),
         problem: extra.problem.map(|p| p.whole(lang)),
         waiting: extra.waiting,
     };
@@ -186,6 +186,14 @@ fn facts(
         row.level.map(|l| format!("{l} · {}", level_name(l, lang))),
     );
     fact(lang.t("Văn phòng", "Office"), named!(row.office));
+    let disputed = row.disputed.map(|awaits| match awaits {
+        Awaits::Office(office) => lang.t(office.vi(), office.en()),
+        Awaits::Leaders => lang.t("lãnh đạo thành phố", "the city's leaders"),
+    });
+    fact(
+        lang.t("Tranh chấp thẩm quyền, chờ", "Disputed, waits for"),
+        disputed.map(str::to_owned),
+    );
     let unit =
         (!row.unit.is_empty()).then(|| units.get(&row.unit).cloned().unwrap_or_else(|| row.unit.clone()));
     let label = if row.revision > 0 {

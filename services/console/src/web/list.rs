@@ -181,6 +181,7 @@ fn tabs_of(filter: &Filter, counts: &Counts, role: Role, lang: Lang) -> Vec<Tab>
         };
         let here = filter.state == to.state
             && filter.mine == to.mine
+            && filter.disputed == to.disputed
             && (filter.late == "now") == (to.late == "now");
         Tab {
             name,
@@ -219,6 +220,14 @@ fn tabs_of(filter: &Filter, counts: &Counts, role: Role, lang: Lang) -> Vec<Tab>
             count,
             "",
         ));
+    }
+    if counts.disputed > 0 || filter.disputed {
+        let disputed = Filter {
+            disputed: true,
+            ..Filter::default()
+        };
+        let name = lang.t("Tranh chấp thẩm quyền", "Disputed");
+        tabs.push(tab(name, disputed, Some(counts.disputed), ""));
     }
     let late = Filter {
         late: "now".to_owned(),

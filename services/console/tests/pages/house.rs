@@ -46,7 +46,7 @@ impl House {
         let store = Store::open(database.reveal()).await?;
         for role in Role::ALL {
             let name = format!("Người {}", role.code());
-            ensure_person(&store, role.code(), &Secret::new(PASSWORD), role, &name).await?;
+            ensure_person(&store, role.code(), &Secret::new(PASSWORD), role, None, &name).await?;
         }
         // Nobody listens there: what the console says when a service is away.
         let nobody = "http://127.0.0.1:9".to_owned();

@@ -25,6 +25,10 @@ pub enum Standing {
 pub struct Obligation {
     /// What is owed.
     pub what: What,
+    /// By whom.
+    pub owner: String,
+    /// Since when.
+    pub from: Instant,
     /// Which dispatch it is about; 0 for none.
     pub revision: u32,
     /// By when.
@@ -159,10 +163,20 @@ impl Decider for Obligations {
             Command::Follow(note) => {
                 let mut events = state.ended_by(&note);
                 for debt in table::opens(&note.fact, note.facts.level) {
-                    // A dialogue or letter that is owed stays owed by the same time, however often the case comes back to the office.
-                    let once = matches!(debt.0, What::Dialogue | What::Letter);
-                    if !once || !state.owes(debt.0) {
-                        events.extend(state.open(&note, debt)?);
+                    // A dialogue or letter that is owed stays owed by the same time, however often the case comes back to the office; so does
+                    // the leaders' decision, if the other office refuses after it was silent.
+                    let once = matches!(debt.0, What::Dialogue | What::Letter | What::DisputeDecision);
+                    match state.owed(debt.0).filter(|_| once) {
+                        None => events.extend(state.open(&note, note.at, debt)?),
+                        // The case went to the other office: what is owed there is owed by the time at which it was before. What was missed
+                        // stays with the one that missed it.
+                        Some((id, owed)) if owed.owner != debt.1 && owed.standing == Standing::Open => {
+                            if let Some(opened) = state.open(&note, owed.from, debt)? {
+                                let by = note.kind.clone();
+                                events.extend([Event::Overtaken { obligation: id, by }, opened]);
+                            }
+                        }
+                        Some(_) => {}
                     }
                 }
                 Ok(events)
@@ -201,6 +215,8 @@ impl Decider for Obligations {
             Event::Opened {
                 obligation,
                 what,
+                owner,
+                from,
                 due,
                 due_revision,
                 revision,
@@ -208,6 +224,8 @@ impl Decider for Obligations {
             } => {
                 let opened = Obligation {
                     what: *what,
+                    owner: owner.clone(),
+                    from: *from,
                     revision: *revision,
                     due: *due,
                     due_revision: *due_revision,
@@ -229,10 +247,9 @@ impl Decider for Obligations {
 }
 
 impl Obligations {
-    fn owes(&self, what: What) -> bool {
-        self.0
-            .values()
-            .any(|o| o.what == what && o.standing != Standing::Ended)
+    fn owed(&self, what: What) -> Option<(Uuid, &Obligation)> {
+        let owed = |o: &Obligation| o.what == what && o.standing != Standing::Ended;
+        self.0.iter().find(|(_, o)| owed(o)).map(|(id, o)| (*id, o))
     }
 
     /// What the fact ends, in the order of what was due first.
@@ -266,24 +283,25 @@ impl Obligations {
     fn open(
         &self,
         note: &Note,
+        from: Instant,
         (what, owner, revision): table::Debt,
     ) -> Result<Option<Event>, OutOfCalendar> {
         let obligation = obligation_id(note.cause, what);
         if self.0.contains_key(&obligation) {
             return Ok(None);
         }
-        let Some(rule) = note.sla.policy.rule(what, &note.facts, city_day(note.at)) else {
+        let Some(rule) = note.sla.policy.rule(what, &note.facts, city_day(from)) else {
             return Ok(None);
         };
         let Some(amount) = rule.amount else {
             return Ok(None); // the hotline keeps no clock here
         };
-        let Deadline { due, arithmetic } = Deadline::of(amount, note.at, &note.sla.calendar)?;
+        let Deadline { due, arithmetic } = Deadline::of(amount, from, &note.sla.calendar)?;
         Ok(Some(Event::Opened {
             obligation,
             what,
             owner,
-            from: note.at,
+            from,
             due,
             due_revision: 1,
             rule: rule.id.clone(),

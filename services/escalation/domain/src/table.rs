@@ -61,6 +61,20 @@ pub enum Fact {
     GuidanceGiven,
     /// Level 3: the leaders said.
     OpinionGiven,
+    /// The offices dispute whose it is.
+    DisputeOpened {
+        /// The office that must answer; none where the leaders must.
+        answers: Option<Office>,
+    },
+    /// The other office refused: the leaders must decide.
+    DisputeRefused,
+    /// The other office was silent for too long: the leaders must decide.
+    DisputeUnanswered,
+    /// It is decided.
+    DisputeDecided {
+        /// The leaders did; else the other office agreed.
+        by_leaders: bool,
+    },
     /// Level 4: the dialogue was held.
     DialogueHeld,
     /// Level 5: the letter of thanks was sent.
@@ -86,13 +100,18 @@ pub enum End {
 /// Does `fact` end an obligation for `what` that belongs to dispatch `of` (0: to none)?
 #[must_use]
 pub fn end(what: What, of: u32, fact: &Fact) -> Option<End> {
-    use What::{Acceptance, DeskAnswer, Dialogue, DispatchOrder, Letter, Opinion, Result, Review};
+    use What::{
+        Acceptance, DeskAnswer, Dialogue, DispatchOrder, DisputeAnswer, DisputeDecision, Letter, Opinion,
+        Result, Review,
+    };
     match (fact, what) {
         (Fact::ReviewDecided, Review)
         | (Fact::GuidanceGiven, DeskAnswer)
         | (Fact::OpinionGiven, Opinion)
         | (Fact::DialogueHeld, Dialogue)
         | (Fact::LetterSent, Letter)
+        | (Fact::DisputeRefused | Fact::DisputeDecided { by_leaders: false }, DisputeAnswer)
+        | (Fact::DisputeDecided { .. }, DisputeDecision)
         | (Fact::CaseDispatched { .. }, DispatchOrder | Opinion) => Some(End::Met),
 
         (Fact::CaseAccepted { revision }, Acceptance) if *revision == of => Some(End::Met),
@@ -112,6 +131,7 @@ pub fn end(what: What, of: u32, fact: &Fact) -> Option<End> {
 
         (Fact::CaseRouted { .. }, DeskAnswer | Opinion | DispatchOrder)
         | (Fact::CaseDispatched { .. }, DeskAnswer)
+        | (Fact::DisputeDecided { .. }, DisputeAnswer)
         | (Fact::CaseClosed, _) => Some(End::Overtaken),
 
         (
@@ -125,6 +145,10 @@ pub fn end(what: What, of: u32, fact: &Fact) -> Option<End> {
             | Fact::ResultReported { .. }
             | Fact::GuidanceGiven
             | Fact::OpinionGiven
+            | Fact::DisputeOpened { .. }
+            | Fact::DisputeRefused
+            | Fact::DisputeUnanswered
+            | Fact::DisputeDecided { .. }
             | Fact::DialogueHeld
             | Fact::LetterSent
             | Fact::CaseReopened { .. },
@@ -171,6 +195,12 @@ pub(crate) fn opens(fact: &Fact, level: Level) -> Vec<Debt> {
             office,
             ..
         } => vec![(What::DispatchOrder, owner(*office), 0)],
+        Fact::DisputeOpened {
+            answers: Some(office),
+        } => vec![(What::DisputeAnswer, owner(*office), 0)],
+        Fact::DisputeOpened { answers: None } | Fact::DisputeRefused | Fact::DisputeUnanswered => {
+            vec![(What::DisputeDecision, "leaders".to_owned(), 0)]
+        }
 
         Fact::CaseRouted {
             destination: Destination::Unit | Destination::Review | Destination::Police | Destination::None,
@@ -183,6 +213,7 @@ pub(crate) fn opens(fact: &Fact, level: Level) -> Vec<Debt> {
         | Fact::ResultReported { .. }
         | Fact::GuidanceGiven
         | Fact::OpinionGiven
+        | Fact::DisputeDecided { .. }
         | Fact::DialogueHeld
         | Fact::LetterSent
         | Fact::CaseClosed => Vec::new(),

@@ -2,6 +2,7 @@
 
 mod decide;
 mod desk;
+mod dispute;
 
 use jiff::civil::Date;
 use kernel::Decider;
@@ -12,6 +13,9 @@ use crate::policy::Routed;
 use crate::rejection::Rejection;
 use crate::unit::{Standing, UnitCode};
 use crate::words::{Basis, Outcome, RecallReason, ReturnReason};
+use dispute::Disputes;
+
+pub use dispute::{Before, Dispute, DisputeEvent, Ruling};
 
 /// The rules of `routing/<case>`.
 pub struct Routing;
@@ -42,6 +46,8 @@ pub enum Command {
         /// How that code stands on the day.
         standing: Standing,
     },
+    /// What the offices and the leaders say in a dispute.
+    Dispute(Dispute),
     /// The unit takes the case on.
     Accept(Notice),
     /// The unit gives it back.
@@ -138,6 +144,8 @@ pub enum Event {
         /// What came of it.
         outcome: Outcome,
     },
+    /// Of a dispute between the offices.
+    Dispute(DisputeEvent),
     /// Feedback's fact; never decided here.
     Heard(Heard),
 }
@@ -165,6 +173,7 @@ pub struct Case {
     agreed: bool,
     closed: bool,
     reopened: bool,
+    disputes: Disputes,
 }
 
 /// One dispatch; its revision is its place in the list, from 1. A recall stands there as one that was over at once.
@@ -196,6 +205,7 @@ impl Decider for Routing {
             Command::TakeUpAgain { wrong_unit, again } => Ok(decide::take_up_again(case, wrong_unit, again)),
             Command::TakeBack => Ok(decide::take_back(case)),
             Command::DispatchOnOrder { unit, standing } => decide::dispatch_on_order(case, unit, standing),
+            Command::Dispute(said) => dispute::decide(case, said),
             Command::Accept(on) => desk::accept(case, on),
             Command::Return {
                 on,
@@ -249,7 +259,11 @@ impl Decider for Routing {
             } => {}
             Event::ResultReported { on, .. } => case.on(on, |dispatch| dispatch.end = Some(End::Answered)),
             Event::Heard(Heard::OpinionGiven { agree }) => case.agreed = *agree,
-            Event::Heard(Heard::CaseClosed) => case.closed = true,
+            Event::Dispute(event) => case.disputes.evolve(event),
+            Event::Heard(Heard::CaseClosed) => {
+                case.closed = true;
+                case.disputes.end();
+            }
             Event::Heard(Heard::CaseReopened) => {
                 case.closed = false;
                 case.reopened = true;
@@ -309,6 +323,17 @@ impl Case {
             .iter()
             .filter(|dispatch| dispatch.end == Some(End::Returned))
             .count()
+    }
+
+    /// Whether the unit's answer is on record and nothing was opened again since.
+    fn answered(&self) -> bool {
+        let last = self.dispatches.last();
+        last.is_some_and(|last| last.end == Some(End::Answered)) && !self.reopened
+    }
+
+    /// Whether nothing goes to a unit, because the offices dispute whose it is. An emergency does not wait for that.
+    fn held_by_dispute(&self) -> bool {
+        self.disputes.is_open() && !self.facts().is_some_and(Facts::emergency)
     }
 
     fn facts(&self) -> Option<&Facts> {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use jiff::civil::Date;
 use kernel::taxonomy::{Field, Kind, Level, Topic, Urgency};
 
+use crate::hours::Hours;
 use crate::unit::UnitCode;
 
 /// What classification found, and by which line the report came.
@@ -24,6 +25,8 @@ pub struct Facts {
     pub line: Option<String>,
     /// `113`, `114` or `115`, if words of danger were found when the report came.
     pub number: Option<String>,
+    /// When it came; none in the first decisions on record, which did not look at it.
+    pub hours: Option<Hours>,
     /// Codes of the wards and communes of today that the report may mean; empty when none is known.
     pub wards: Vec<u32>,
 }
@@ -59,6 +62,23 @@ impl Facts {
     #[must_use]
     pub fn accusation(&self) -> bool {
         self.guarded() && self.kind != Kind::Complaint
+    }
+
+    /// The same report as one of this field. What may accuse somebody still does.
+    #[must_use]
+    pub fn of_field(&self, field: Field) -> Self {
+        let topic = match (field, self.topic) {
+            (_, Some(topic)) if topic.field() == field => topic,
+            (Field::PartyBuilding, Some(Topic::OfficialConduct)) => Topic::CadreConduct,
+            (Field::StateManagement, Some(Topic::CadreConduct | Topic::Corruption)) => Topic::OfficialConduct,
+            (Field::PartyBuilding, _) => Topic::OtherParty,
+            (Field::StateManagement, _) => Topic::OtherState,
+        };
+        Self {
+            field: Some(field),
+            topic: Some(topic),
+            ..self.clone()
+        }
     }
 }
 
@@ -97,6 +117,7 @@ impl Inputs {
             level,
             line,
             number,
+            hours,
             wards,
         } = &self.facts;
         let mut codes = vec![
@@ -109,6 +130,7 @@ impl Inputs {
             format!("number={}", number.as_deref().unwrap_or("none")),
             format!("date={}", self.date),
         ];
+        codes.extend(hours.map(|hours| format!("hours={hours}")));
         codes.extend(listed("wards", wards));
         if let Some(Conflict { rule, about }) = &self.conflict {
             codes.push(format!("conflict={rule}"));
@@ -142,6 +164,7 @@ impl Inputs {
                 line: Some(value("line")?).filter(|v| *v != "none").map(str::to_owned),
                 // The first decisions on record did not look at it.
                 number: value("number").filter(|v| *v != "none").map(str::to_owned),
+                hours: value("hours").and_then(|hours| hours.parse().ok()),
                 wards: list("wards")
                     .map(|ward| ward.parse().ok())
                     .collect::<Option<_>>()?,

@@ -19,7 +19,7 @@ pub use diff::{Difference, Edit, Move};
 pub use error::{PolicyError, Problems};
 pub use explain::{Explanation, Passed};
 
-use crate::facts::{Facts, Inputs};
+use crate::facts::{Conflict, Facts, Inputs};
 use crate::unit::{Standing, Unit, UnitCode};
 use conflict::Rule;
 use when::When;
@@ -87,12 +87,18 @@ impl Policy {
     /// its first day.
     #[must_use]
     pub fn route(&self, facts: &Facts, date: Date) -> Routed {
+        self.route_knowing(facts, date, None)
+    }
+
+    /// The same for a report of which it is known already whom it is about: that stays so, whatever the rules make of it.
+    #[must_use]
+    pub fn route_knowing(&self, facts: &Facts, date: Date, known: Option<&Conflict>) -> Routed {
         let date = date.max(self.begins);
         #[expect(clippy::expect_used, reason = "checked when the policy was read")]
         let clause = self
             .clause_for(facts, date)
             .expect("the last clause of a checked policy matches everything");
-        let conflict = self.conflict(facts, date);
+        let conflict = joined(known, self.conflict(facts, date));
         let about = conflict.as_ref().map_or(&[][..], |it| &it.about);
         Routed {
             office: clause.office.unwrap_or_else(|| office_of(facts)),
@@ -198,6 +204,19 @@ impl Policy {
     pub fn units_on(&self, date: Date) -> impl Iterator<Item = &Unit> {
         self.units.iter().filter(move |unit| unit.valid_on(date))
     }
+}
+
+/// Everybody whom either is about, by the rule that was first on record.
+fn joined(known: Option<&Conflict>, found: Option<Conflict>) -> Option<Conflict> {
+    let Some(mut all) = known.cloned() else {
+        return found;
+    };
+    let more = found.map_or_else(Vec::new, |conflict| conflict.about);
+    all.about.extend(
+        more.into_iter()
+            .filter(|unit| !known.is_some_and(|it| it.about.contains(unit))),
+    );
+    Some(all)
 }
 
 /// Party building is the Party Committee Office's, everything else the People's Committee Office's.

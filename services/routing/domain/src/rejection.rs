@@ -1,5 +1,7 @@
 //! Why a command is not carried out: named for the fact that blocks, saying what to do.
 
+use kernel::taxonomy::Office;
+
 use crate::unit::UnitCode;
 
 /// The fact that blocks a command.
@@ -74,8 +76,35 @@ pub enum Rejection {
         superior: Option<UnitCode>,
     },
     /// Words are missing.
-    #[error("a reason in words is required: say why the case is returned")]
+    #[error("a reason in words is required: say why the case is not yours, or not theirs")]
     ReasonRequired,
+    /// No office acts on it.
+    #[error(
+        "a case at the desk, with the police or of nobody is with no office: there is nothing to dispute"
+    )]
+    NothingToDispute,
+    /// The other office has it, or the other one must answer.
+    #[error("this is for the other office: {0}")]
+    OtherOffice(Office),
+    /// One at a time.
+    #[error("the offices dispute this case already: answer that, or have the leaders decide it")]
+    AlreadyDisputed,
+    /// No ping-pong.
+    #[error(
+        "the offices disputed this case before: only new facts open it again, and then the leaders decide"
+    )]
+    DisputedBefore,
+    /// Nothing to answer or decide.
+    #[error("no dispute of this case is open")]
+    NoDispute,
+    /// The other office refused, or this is not the first dispute.
+    #[error("the dispute is before the leaders: they decide it now")]
+    BeforeLeaders,
+    /// Nothing goes to a unit meanwhile.
+    #[error(
+        "the offices dispute whose this case is: it goes to a unit when that is decided, or at once in an emergency"
+    )]
+    Disputed,
     /// Words are missing.
     #[error("words for the citizen are required: say what was done, or what is being done")]
     AnswerRequired,
@@ -103,6 +132,13 @@ impl Rejection {
             Self::OversightOnly => "oversight_only",
             Self::AboutTheUnit { .. } => "about_the_unit",
             Self::ReasonRequired => "reason_required",
+            Self::NothingToDispute => "nothing_to_dispute",
+            Self::OtherOffice(_) => "other_office",
+            Self::AlreadyDisputed => "already_disputed",
+            Self::DisputedBefore => "disputed_before",
+            Self::NoDispute => "no_dispute",
+            Self::BeforeLeaders => "before_leaders",
+            Self::Disputed => "disputed",
             Self::AnswerRequired => "answer_required",
             Self::CaseClosed => "case_closed",
         }

@@ -21,6 +21,24 @@ words!(
         BetterUnit = "better_unit";
         /// The report is about the unit that had it.
         LevelAbove = "level_above";
+        /// The offices' dispute gave it to the other office.
+        Dispute = "dispute";
+    }
+);
+
+words!(
+    /// Why a case is the other office's.
+    DisputeReason, "reason" {
+        /// What it is about belongs to the other field.
+        Matter = "matter";
+        /// Whom it is about answers to the other side.
+        Person = "person";
+        /// Of several matters, the main one belongs to the other field.
+        MainMatter = "main_matter";
+        /// Something came to light after it was decided.
+        NewFacts = "new_facts";
+        /// As the words beside it say.
+        Other = "other";
     }
 );
 

@@ -4,7 +4,7 @@
 use jiff::civil::date;
 use kernel::taxonomy::{Kind, Level, Topic, Urgency};
 use routing_domain::policy::BUILT_IN;
-use routing_domain::{Facts, Policy, PolicyError, UnitCode};
+use routing_domain::{Facts, Hours, Policy, PolicyError, UnitCode};
 
 const SMALL: &str = r#"
 begins = "2016-01-01"
@@ -88,6 +88,7 @@ fn report(topic: Topic, kind: Kind) -> Facts {
         level: Level::TWO,
         line: None,
         number: None,
+        hours: None,
         wards: Vec::new(),
     }
 }
@@ -202,9 +203,163 @@ fn levels_above_must_be_there_and_end() {
             .any(|e| matches!(e, PolicyError::NoSuperiorOn { .. })),
         "works begins in 2021: {errors:?}"
     );
+    let told = errors.iter().map(ToString::to_string).collect::<String>();
     assert!(
-        errors.iter().any(|e| matches!(e, PolicyError::SuperiorLoop(_))),
-        "{errors:?}"
+        told.contains("inspectorate → works → committee → inspectorate"),
+        "{told}"
+    );
+}
+
+#[test]
+fn units_that_become_each_other_are_shown_as_the_circle_they_are() {
+    let mut errors = Vec::new();
+    for (first, last) in [("2020-12-31", "2024-12-31"), ("2020-12-31", "2020-12-31")] {
+        let text = SMALL.replace("2020-12-31", first).replace(
+            "valid_from = \"2021-01-01\"",
+            &format!("valid_from = \"2016-01-01\"\nvalid_to = \"{last}\"\nsucceeded_by = \"roads\""),
+        );
+        errors.extend(Policy::parse(&text).unwrap_err().0);
+    }
+    let circle = PolicyError::SuccessionLoop(vec![unit("roads"), unit("works"), unit("roads")]);
+    assert_eq!(errors, [circle.clone(), circle.clone()]);
+    assert!(circle.to_string().contains("roads → works → roads"), "{circle}");
+    // Only from the day on which works has the tasks of roads does the level above it lead back to it.
+    let later = SMALL.replace(
+        "code = \"committee\"\nvi = \"UBND\"\nen = \"Committee\"\nkind = \"city\"\nvalid_from = \"2016-01-01\"\nsuperior = \"inspectorate\"",
+        "code = \"committee\"\nvi = \"UBND\"\nen = \"Committee\"\nkind = \"city\"\nvalid_from = \"2016-01-01\"\nsuperior = \"roads\"",
+    );
+    let later = later.replacen(
+        "succeeded_by = \"works\"\nsuperior = \"committee\"",
+        "succeeded_by = \"works\"",
+        1,
+    );
+    let errors = Policy::parse(&later).unwrap_err().0;
+    assert_eq!(
+        errors,
+        [PolicyError::SuperiorLoop {
+            circle: vec![unit("committee"), unit("works"), unit("committee")],
+            date: date(2021, 1, 1),
+        }]
+    );
+}
+
+fn came(at: &str) -> Facts {
+    Facts {
+        hours: Some(Hours::of(kernel::Instant::parse(at).unwrap())),
+        ..report(Topic::Roads, Kind::Reflection)
+    }
+}
+
+const AT_NIGHT: &str = "[[clause]]\nid = \"night\"\nwhen = { line = [\"1022\"], hours = [\"outside_working\"] }\nlead = \"committee\"";
+
+#[test]
+fn a_clause_may_look_at_the_time_by_the_legal_calendar_together_with_the_line() {
+    for (at, hours) in [
+        ("2026-11-25T11:29:59+07:00", Hours::Working),
+        ("2026-11-25T11:30:00+07:00", Hours::AfterHours),
+        ("2026-11-25T07:30:00+07:00", Hours::Working),
+        ("2026-11-25T17:00:00+07:00", Hours::AfterHours),
+        ("2026-11-28T09:00:00+07:00", Hours::Weekend),
+        // The day of Vietnamese culture, a Tuesday.
+        ("2026-11-24T09:00:00+07:00", Hours::Holiday),
+        ("2026-08-22T09:00:00+07:00", Hours::Working),
+        ("2026-08-31T09:00:00+07:00", Hours::Holiday),
+        ("2026-02-17T09:00:00+07:00", Hours::Holiday),
+        ("2026-11-24T22:00:00Z", Hours::AfterHours),
+    ] {
+        assert_eq!(Hours::of(kernel::Instant::parse(at).unwrap()), hours, "{at}");
+    }
+    let policy = Policy::parse(&before_catch_all(AT_NIGHT)).unwrap();
+    let day = date(2026, 11, 25);
+    let (mut night, mut morning) = (
+        came("2026-11-25T21:00:00+07:00"),
+        came("2026-11-25T09:00:00+07:00"),
+    );
+    assert_eq!(policy.route(&night, day).clause, "catch-all", "another line");
+    night.line = Some("1022".into());
+    morning.line = Some("1022".into());
+    assert_eq!(policy.route(&night, day).clause, "night");
+    assert_eq!(policy.route(&morning, day).clause, "catch-all");
+    let unknown = Facts {
+        hours: None,
+        ..night.clone()
+    };
+    assert_eq!(
+        policy.route(&unknown, day).clause,
+        "catch-all",
+        "nothing is guessed"
+    );
+    let why = policy.explain(&morning, day).passed.pop().unwrap().because;
+    assert_eq!(
+        why,
+        ["hours is working, not one of after_hours, weekend, holiday"]
+    );
+    let inputs = policy.route(&night, day).inputs.codes();
+    assert!(inputs.contains(&"hours=after_hours".to_owned()), "{inputs:?}");
+    let difference = Policy::parse(SMALL).unwrap().difference(&policy);
+    assert_eq!(difference.moves[0].to.0, "night");
+    let example = &difference.moves[0].example.facts;
+    assert_eq!(example.line.as_deref(), Some("1022"));
+    assert!(example.hours.is_some_and(|hours| hours != Hours::Working));
+}
+
+#[test]
+fn times_that_leave_a_gap_or_no_report_are_shown_with_a_report_of_that_time() {
+    let office = SMALL.replace(
+        "id = \"catch-all\"",
+        "id = \"day\"\nwhen = { hours = [\"working\", \"weekend\"] }",
+    );
+    let errors = Policy::parse(&office).unwrap_err().0;
+    let gap = errors.iter().find_map(|error| match error {
+        PolicyError::Gap { example } => Some(example),
+        _ => None,
+    });
+    assert!(gap.unwrap().contains("hours=after_hours"), "{errors:?}");
+    let shadowed = format!(
+        "{AT_NIGHT}\n{}",
+        AT_NIGHT
+            .replace("night", "sunday")
+            .replace("outside_working", "weekend")
+    );
+    let errors = Policy::parse(&before_catch_all(&shadowed)).unwrap_err().0;
+    let [
+        PolicyError::Unreachable {
+            clause,
+            taken: Some((by, example)),
+        },
+    ] = &errors[..]
+    else {
+        panic!("{errors:?}");
+    };
+    assert_eq!((clause.as_str(), by.as_str()), ("sunday", "night"));
+    // 1 January 2016, when the policy begins, is a holiday: the example is of the first Saturday after it.
+    assert!(example.contains("date=2016-01-02 hours=weekend"), "{example}");
+    let never = "[[clause]]\nid = \"tet\"\nwhen = { hours = [\"holiday\"], from = \"2026-10-01\", until = \"2026-10-31\" }\nlead = \"committee\"";
+    assert_eq!(
+        Policy::parse(&before_catch_all(never)).unwrap_err().0,
+        [PolicyError::Unreachable {
+            clause: "tet".into(),
+            taken: None
+        }]
+    );
+    let odd = before_catch_all(AT_NIGHT).replace("outside_working", "at_night");
+    let errors = Policy::parse(&odd).unwrap_err().to_string();
+    assert!(
+        errors.contains("after_hours") && errors.contains("outside_working"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn clauses_for_times_that_meet_are_told_with_a_report_at_such_a_time() {
+    let weekend = "[[clause]]\nid = \"weekend\"\nwhen = { hours = [\"weekend\"] }\nlead = \"roads\"";
+    let examined = Policy::examine(&before_catch_all(&format!("{AT_NIGHT}\n{weekend}")));
+    assert!(examined.errors.is_empty(), "{:?}", examined.errors);
+    let note = examined.notes.iter().find(|note| note.clause == "night").unwrap();
+    assert_eq!(note.before, ["weekend"]);
+    assert!(
+        note.example.contains("hours=weekend") && note.example.contains("line=1022"),
+        "{note:?}"
     );
 }
 
@@ -220,7 +375,7 @@ fn a_place_is_a_ward_of_today_or_what_was_there_before_and_counts_where_it_is_ce
             wards: wards.to_vec(),
             ..report(Topic::Roads, Kind::Reflection)
         };
-        policy.route(&facts, date(2026, 11, 24)).clause
+        policy.route(&facts, date(2026, 11, 25)).clause
     };
     let of_before = vietnam::places::wards_within(769, Some("Bình Trưng Tây"));
     let policy = Policy::parse(&local("\"769/Bình Trưng Tây\"")).unwrap();

@@ -7,7 +7,7 @@ use jiff::civil::{Date, date};
 use kernel::taxonomy::{Destination, Field, Kind, Level, Office, Topic, Urgency};
 use proptest::prelude::*;
 use routing_domain::policy::BUILT_IN;
-use routing_domain::{Facts, Inputs, Policy, PolicyError, Standing, UnitCode};
+use routing_domain::{Facts, Hours, Inputs, Policy, PolicyError, Standing, UnitCode};
 
 /// Read once: reading tries every report there can be.
 static CITY: LazyLock<Policy> = LazyLock::new(|| Policy::parse(BUILT_IN).unwrap());
@@ -29,6 +29,7 @@ fn reflection(topic: Topic, level: Level) -> Facts {
         level,
         line: None,
         number: None,
+        hours: None,
         wards: Vec::new(),
     }
 }
@@ -310,7 +311,7 @@ fn a_policy_that_could_not_decide_is_refused_by_the_name_of_what_is_wrong() {
             "valid_from = \"2021-01-01\"",
             "valid_from = \"2016-01-01\"\nvalid_to = \"2020-12-31\"\nsucceeded_by = \"roads\""
         ),
-        PolicyError::SuccessionLoop(roads.clone())
+        PolicyError::SuccessionLoop(vec![roads.clone(), unit("works"), roads.clone()])
     );
     assert_eq!(
         spoilt("succeeded_by = \"works\"", ""),
@@ -413,9 +414,10 @@ fn any_facts() -> impl Strategy<Value = Facts> {
         1u8..=5,
         proptest::option::of("[0-9]{4,10}"),
         proptest::option::of("11[2-6]"),
+        proptest::option::of(pick(Hours::ALL.len())),
         proptest::collection::vec(25_000u32..28_000, 0..=16),
     )
-        .prop_map(|(topic, kind, urgency, level, line, number, wards)| {
+        .prop_map(|(topic, kind, urgency, level, line, number, hours, wards)| {
             let topic = topic.map(|i| Topic::ALL[i]);
             Facts {
                 field: topic.map(Topic::field),
@@ -425,6 +427,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
                 level: Level::try_from(level).unwrap(),
                 line,
                 number,
+                hours: hours.map(|i| Hours::ALL[i]),
                 wards,
             }
         })

@@ -34,6 +34,35 @@ pub(super) fn orders(caller: &Caller, actor: &str) -> Result<Actor, Status> {
     }
 }
 
+/// The officer of an office who says something in a dispute.
+pub(super) fn of_an_office(caller: &Caller, actor: &str) -> Result<Actor, Status> {
+    in_role(
+        caller,
+        actor,
+        "office",
+        "a dispute is opened and answered by an officer of an office: name office: as the actor",
+    )
+}
+
+/// The leader who decides a dispute.
+pub(super) fn leads(caller: &Caller, actor: &str) -> Result<Actor, Status> {
+    in_role(
+        caller,
+        actor,
+        "leader",
+        "a dispute is decided by the leaders: name leader: as the actor",
+    )
+}
+
+fn in_role(caller: &Caller, actor: &str, role: &str, else_say: &str) -> Result<Actor, Status> {
+    let person = person(caller, actor)?;
+    if person.role() == role {
+        Ok(person)
+    } else {
+        Err(Status::permission_denied(else_say))
+    }
+}
+
 /// The person who publishes a policy.
 pub(super) fn publishes(caller: &Caller, actor: &str) -> Result<Actor, Status> {
     let person = person(caller, actor)?;
@@ -148,6 +177,11 @@ mod tests {
         assert_eq!(orders(&console, "office:an").unwrap().as_str(), "office:an");
         assert!(orders(&console, "operator:lan").is_err());
         assert!(orders(&console, "").is_err());
+        assert!(of_an_office(&console, "office:an").is_ok() && leads(&console, "leader:binh").is_ok());
+        assert!(of_an_office(&console, "leader:binh").is_err());
+        for nobody in ["office:an", "admin:x", "operator:lan", "unit:so_xd", ""] {
+            assert!(leads(&console, nobody).is_err());
+        }
         assert_eq!(
             publishes(&console, "operator:lan").unwrap().as_str(),
             "operator:lan"
@@ -165,6 +199,7 @@ mod tests {
             assert!(reads(&other, "").is_err());
             assert!(orders(&other, "office:an").is_err());
             assert!(publishes(&other, "operator:lan").is_err());
+            assert!(of_an_office(&other, "office:an").is_err() && leads(&other, "leader:binh").is_err());
             assert!(reads_policies(&other).is_err());
         }
     }

@@ -5,6 +5,7 @@
 )]
 
 mod desk;
+mod disputes;
 mod orders;
 mod race;
 mod webhook;

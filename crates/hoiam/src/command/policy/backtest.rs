@@ -7,12 +7,13 @@ use std::time::Instant as Stopwatch;
 use chassis::ledger::{Filter, Range};
 use contracts::events::classification::{Finding, ReportClassified, ReviewDecided};
 use contracts::events::obligation::ObligationOpened;
+use contracts::events::report::ReportReceived;
 use contracts::events::routing::CaseRouted;
 use contracts::{Code, Recorded};
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use kernel::{CaseId, Instant, Position};
-use routing::domain::{Inputs, Policy, UnitCode};
+use routing::domain::{Hours, Inputs, Policy, UnitCode};
 use serde_json::json;
 
 use super::{listed, source};
@@ -23,7 +24,7 @@ use crate::output;
 /// Findings lie before the decision that follows from them, so the reading begins so much earlier.
 const BEFORE: i64 = 24 * 3_600 * Instant::SECOND;
 /// Clauses of decisions that follow from no clause of a policy: another policy does not change them.
-const OF_NO_POLICY: [&str; 3] = ["returned", "reopened", "conflict-of-interest"];
+const OF_NO_POLICY: [&str; 4] = ["returned", "reopened", "conflict-of-interest", "dispute"];
 
 #[derive(clap::Args)]
 #[command(
@@ -50,6 +51,7 @@ pub(crate) async fn run(data: &Path, arguments: &Arguments) -> anyhow::Result<()
     let head = ledger.head(Position(0)).await?.position;
     let filter = Filter {
         types: [
+            "report.report_received",
             "classification.report_classified",
             "classification.review_decided",
             "routing.case_routed",
@@ -92,7 +94,9 @@ struct Replay<'a> {
     read: u64,
     decisions: u64,
     unreadable: u64,
+    /// What the first decisions on record did not state.
     wards: HashMap<CaseId, Vec<Code>>,
+    came: HashMap<CaseId, Hours>,
     moved: Vec<Moved>,
     /// The lead that each case had and would have.
     leads: HashMap<CaseId, (Option<UnitCode>, Option<UnitCode>)>,
@@ -124,6 +128,7 @@ impl<'a> Replay<'a> {
             decisions: 0,
             unreadable: 0,
             wards: HashMap::new(),
+            came: HashMap::new(),
             moved: Vec::new(),
             leads: HashMap::new(),
             units: BTreeMap::new(),
@@ -133,7 +138,9 @@ impl<'a> Replay<'a> {
     fn take(&mut self, event: &Recorded) -> anyhow::Result<()> {
         self.read += 1;
         let Some(case) = event.case else { return Ok(()) };
-        if let Some(found) = event.decode::<ReportClassified>()? {
+        if event.is::<ReportReceived>() {
+            self.came.insert(case, Hours::of(event.recorded_at));
+        } else if let Some(found) = event.decode::<ReportClassified>()? {
             self.found(case, found.finding);
         } else if let Some(found) = event.decode::<ReviewDecided>()? {
             self.found(case, found.finding);
@@ -157,6 +164,7 @@ impl<'a> Replay<'a> {
 
     fn routed(&mut self, case: CaseId, position: Position, routed: &CaseRouted) {
         let wards = self.wards.remove(&case).unwrap_or_default();
+        let came = self.came.remove(&case);
         if OF_NO_POLICY.contains(&routed.clause.as_str()) {
             return;
         }
@@ -174,6 +182,7 @@ impl<'a> Replay<'a> {
         if inputs.facts.wards.is_empty() {
             inputs.facts.wards = wards.iter().filter_map(|it| it.as_str().parse().ok()).collect();
         }
+        inputs.facts.hours = inputs.facts.hours.or(came);
         self.decisions += 1;
         let is = self.policy.route(&inputs.facts, inputs.date);
         let (was, to) = (units.first().cloned(), is.units.first().cloned());

@@ -14,11 +14,15 @@ use crate::connect::System;
 use crate::output;
 
 /// Clauses of routings that follow from no clause of a policy.
-const OF_NO_POLICY: [(&str, &str); 3] = [
+const OF_NO_POLICY: [(&str, &str); 4] = [
     ("returned", "the unit gave the case back, so the office decides"),
     (
         "reopened",
         "the case was reopened and no unit has it, so the office decides",
+    ),
+    (
+        "dispute",
+        "the offices disputed whose the case is, and it became the other's; the units are those of the policy for the other field",
     ),
     (
         "conflict-of-interest",

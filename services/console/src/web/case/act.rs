@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use contracts::grpc::feedback::{AnswerRequest, OpinionRequest, ReopenRequest};
 use contracts::grpc::routing::DispatchRequest;
+use prost::bytes::Bytes;
 use tonic::Status;
 
 use super::{Extra, after, find, page};
@@ -18,6 +19,8 @@ use crate::web::App;
 use crate::web::guard::{Fields, Signed};
 use crate::web::page::{Choice, Select};
 use crate::words::{List, options};
+
+mod dispute;
 
 /// A form on the page of a case.
 pub(in crate::web) struct Action {
@@ -32,12 +35,15 @@ pub(in crate::web) struct Action {
     pub(super) button: &'static str,
 }
 
-const VERBS: [(&str, Act); 6] = [
+const VERBS: [(&str, Act); 9] = [
     ("answer", Act::AnswerAtDesk),
     ("opinion", Act::GiveOpinion),
     ("order", Act::OrderDispatch),
     ("dialogue", Act::RecordDialogue),
     ("letter", Act::SendLetter),
+    ("dispute", Act::OpenDispute),
+    ("dispute-answer", Act::AnswerDispute),
+    ("dispute-decision", Act::DecideDispute),
     ("reopen", Act::Reopen),
 ];
 
@@ -55,16 +61,7 @@ pub(super) fn form(act: Act, row: &CaseRow, units: &BTreeMap<String, String>, la
         kept: String::new(),
         button: "",
     };
-    let listed = |name, label, value: &str, list| Select {
-        name,
-        label,
-        key: "",
-        value: value.to_owned(),
-        options: options(list, lang)
-            .into_iter()
-            .map(|(v, t)| Choice::new(v, t))
-            .collect(),
-    };
+    let listed = |name, label, value: &str, list| listed(name, label, value, list, lang);
     match act {
         Act::AnswerAtDesk => {
             action.title = lang.t("Trả lời tại bàn trực (mức 1)", "Answer at the desk (level 1)");
@@ -126,6 +123,9 @@ pub(super) fn form(act: Act, row: &CaseRow, units: &BTreeMap<String, String>, la
             action.text = Some(lang.t("Nội dung thư", "The letter"));
             action.button = lang.t("Gửi thư", "Send the letter");
         }
+        Act::OpenDispute | Act::AnswerDispute | Act::DecideDispute => {
+            dispute::form(&mut action, act, row, lang);
+        }
         Act::Reopen => {
             action.title = lang.t("Mở lại vụ việc", "Reopen the case");
             action.hint = lang.t(
@@ -144,6 +144,20 @@ pub(super) fn form(act: Act, row: &CaseRow, units: &BTreeMap<String, String>, la
         Act::SeeCases | Act::OpenContent | Act::TakeReport | Act::Review => return None,
     }
     Some(action)
+}
+
+/// A select of the codes of a list.
+fn listed(name: &'static str, label: &'static str, value: &str, list: List, lang: Lang) -> Select {
+    Select {
+        name,
+        label,
+        key: "",
+        value: value.to_owned(),
+        options: options(list, lang)
+            .into_iter()
+            .map(|(v, t)| Choice::new(v, t))
+            .collect(),
+    }
 }
 
 /// `POST /cases/{code}/{verb}`. A refusal shows the page again, with the sentence and the text kept.
@@ -178,7 +192,7 @@ async fn send(app: &App, signed: &Signed, act: Act, row: &CaseRow, fields: &Fiel
         .map_err(|_| Status::internal("this login cannot be an actor"))?
         .to_string();
     let request_id = fields.get("id").to_owned();
-    let case_id = row.case.to_vec().into();
+    let case_id: Bytes = row.case.to_vec().into();
     let text = fields.get("text").to_owned();
     let mut feedback = app.clients.feedback();
     let answer = |text| AnswerRequest {
@@ -224,6 +238,16 @@ async fn send(app: &App, signed: &Signed, act: Act, row: &CaseRow, fields: &Fiel
                 unit,
             };
             return Ok(app.clients.routing().dispatch(asked).await?.into_inner().position);
+        }
+        Act::OpenDispute | Act::AnswerDispute | Act::DecideDispute => {
+            let said = dispute::Said {
+                request_id,
+                actor,
+                case_id,
+                text,
+                own: signed.session.office,
+            };
+            return dispute::send(app, act, said, fields).await;
         }
         Act::SeeCases | Act::OpenContent | Act::TakeReport | Act::Review => {
             return Err(Status::invalid_argument("this is done elsewhere"));

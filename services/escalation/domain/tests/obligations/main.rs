@@ -4,6 +4,7 @@
     reason = "helpers of tests; clippy.toml allows it in the tests themselves"
 )]
 
+mod disputes;
 mod ends;
 mod misses;
 mod opens;

@@ -46,7 +46,8 @@ pub(super) fn hear_opinion(case: &Case, agree: bool) -> Vec<Event> {
     let waits = case.destination() == Some(Destination::Office)
         && level(case) == Some(3)
         && case.dispatches.is_empty()
-        && !case.closed;
+        && !case.closed
+        && !case.held_by_dispute();
     let proposed = case
         .routed
         .as_ref()
@@ -64,7 +65,7 @@ pub(super) fn take_up_again(case: &Case, wrong_unit: bool, again: Option<UnitCod
     }
     match (&case.routed, again) {
         (None, _) => Vec::new(),
-        (Some(_), Some(unit)) if !wrong_unit && !case.dispatches.is_empty() => {
+        (Some(_), Some(unit)) if !wrong_unit && !case.dispatches.is_empty() && !case.held_by_dispute() => {
             dispatch(case, unit, Basis::Reopened)
         }
         (Some(routed), _) => vec![to_office(routed, REOPENED)],
@@ -86,6 +87,9 @@ pub(super) fn dispatch_on_order(
     if case.closed {
         return Err(Rejection::CaseClosed);
     }
+    if case.held_by_dispute() {
+        return Err(Rejection::Disputed);
+    }
     let oversight = must_be_valid(&unit, standing)?;
     match case.destination() {
         None | Some(Destination::Review) => return Err(Rejection::NotRoutedYet),
@@ -105,9 +109,7 @@ pub(super) fn dispatch_on_order(
     }
     match case.dispatches.last() {
         Some(last) if last.end.is_none() && last.unit == unit => Ok(Vec::new()),
-        Some(last) if last.end == Some(super::End::Answered) && !case.reopened => {
-            Err(Rejection::AlreadyAnswered)
-        }
+        _ if case.answered() => Err(Rejection::AlreadyAnswered),
         _ => Ok(dispatch(case, unit, Basis::OfficeOrder)),
     }
 }
@@ -117,7 +119,9 @@ pub(super) fn after_return(case: &Case, routed: &Routed, better: Option<(UnitCod
     let facts = &routed.inputs.facts;
     match better {
         // A bouncing case needs a decision, not a third guess; an accused body must not choose who gets the accusation.
-        Some((unit, oversight)) if case.bounces() == 0 && (oversight || !facts.guarded()) => {
+        Some((unit, oversight))
+            if case.bounces() == 0 && !case.held_by_dispute() && (oversight || !facts.guarded()) =>
+        {
             Event::CaseDispatched {
                 unit,
                 office: routed.office,
@@ -150,7 +154,7 @@ pub(super) fn after_conflict(
         rule: RETURNED.to_owned(),
         about,
     });
-    match above.filter(|_| case.bounces() == 0) {
+    match above.filter(|_| case.bounces() == 0 && !case.held_by_dispute()) {
         None => vec![Event::CaseRouted(again)],
         Some(above) => {
             again.destination = Destination::Unit;
@@ -183,7 +187,7 @@ pub(super) fn must_be_valid(unit: &UnitCode, standing: Standing) -> Result<bool,
 }
 
 /// Whoever had it, and is not the one who gets it, is told that it is over.
-fn dispatch(case: &Case, unit: UnitCode, basis: Basis) -> Vec<Event> {
+pub(super) fn dispatch(case: &Case, unit: UnitCode, basis: Basis) -> Vec<Event> {
     let Some(office) = case.routed.as_ref().map(|routed| routed.office) else {
         return Vec::new();
     };
@@ -203,7 +207,7 @@ fn dispatch(case: &Case, unit: UnitCode, basis: Basis) -> Vec<Event> {
 }
 
 /// Takes the case back from the unit that has it, if one has.
-fn recall(case: &Case, reason: RecallReason) -> Option<Event> {
+pub(super) fn recall(case: &Case, reason: RecallReason) -> Option<Event> {
     let office = case.routed.as_ref()?.office;
     let last = case.dispatches.last().filter(|last| last.end.is_none())?;
     Some(Event::CaseRecalled {
@@ -225,6 +229,6 @@ fn to_office(routed: &Routed, clause: &str) -> Event {
     })
 }
 
-fn level(case: &Case) -> Option<u8> {
+pub(super) fn level(case: &Case) -> Option<u8> {
     case.facts().map(|facts| facts.level.get())
 }

@@ -84,7 +84,7 @@ fn sound(errors: &[PolicyError]) -> bool {
                 | PolicyError::UnknownSuccessor { .. }
                 | PolicyError::SuccessionGap { .. }
                 | PolicyError::SuccessionLoop(_)
-                | PolicyError::SuperiorLoop(_)
+                | PolicyError::SuperiorLoop { .. }
         )
     })
 }
@@ -114,7 +114,7 @@ fn units(policy: &Policy) -> Vec<PolicyError> {
         errors.extend(succession(policy, unit));
     }
     let successor = |unit: &&Unit| unit.succeeded_by.as_ref().and_then(|code| policy.unit(code));
-    errors.extend(first_of_loop(policy, successor).map(PolicyError::SuccessionLoop));
+    errors.extend(circle(policy, successor).map(PolicyError::SuccessionLoop));
     errors
 }
 
@@ -132,11 +132,19 @@ fn succession(policy: &Policy, unit: &Unit) -> Option<PolicyError> {
     gap.then_some(PolicyError::SuccessionGap { unit, successor })
 }
 
-/// The first unit from which steps never end. A line without a loop visits each unit at most once.
-fn first_of_loop<'a>(policy: &'a Policy, next: impl Fn(&&'a Unit) -> Option<&'a Unit>) -> Option<UnitCode> {
-    let most = policy.units.len();
-    let endless = |unit: &&'a Unit| std::iter::successors(Some(*unit), &next).take(most + 1).count() > most;
-    policy.units.iter().find(endless).map(|unit| unit.code.clone())
+/// The circle on which the first unit lies that steps from unit to unit lead back to: its units in order, that one again at the end.
+fn circle<'a>(policy: &'a Policy, next: impl Fn(&&'a Unit) -> Option<&'a Unit>) -> Option<Vec<UnitCode>> {
+    policy.units.iter().find_map(|first| {
+        let steps = std::iter::successors(next(&first), &next).take(policy.units.len());
+        let mut circle = vec![first.code.clone()];
+        for unit in steps {
+            circle.push(unit.code.clone());
+            if unit.code == first.code {
+                return Some(circle);
+            }
+        }
+        None
+    })
 }
 
 /// Each level above is there as long as the unit is, and the levels end.
@@ -164,8 +172,8 @@ fn superiors(policy: &Policy) -> Vec<PolicyError> {
     // Succession may close a circle that the codes alone do not show, and only on some days.
     for date in days_of_change(&[policy]) {
         let above = |unit: &&Unit| policy.in_force(unit.superior.as_ref()?, date);
-        if let Some(unit) = first_of_loop(policy, above) {
-            errors.push(PolicyError::SuperiorLoop(unit));
+        if let Some(circle) = circle(policy, above) {
+            errors.push(PolicyError::SuperiorLoop { circle, date });
             break;
         }
     }
@@ -181,6 +189,12 @@ fn clauses(policy: &Policy, whole: bool) -> Vec<PolicyError> {
         }
         if !seen.insert(&clause.id) {
             errors.push(PolicyError::DuplicateClause(clause.id.clone()));
+        }
+        if clause.when.never_comes() {
+            errors.push(PolicyError::Unreachable {
+                clause: clause.id.clone(),
+                taken: None,
+            });
         }
         if clause.with.len() > 7 {
             errors.push(PolicyError::TooManyUnits(clause.id.clone()));
@@ -271,7 +285,7 @@ fn reports(policy: &Policy) -> (Vec<PolicyError>, usize) {
         for (nth, period) in periods.iter().enumerate() {
             let first = period[0];
             let Some(at) = policy.clauses.iter().position(|c| c.when.matches(&facts, first)) else {
-                gap.get_or_insert_with(|| example(&facts, first));
+                gap.get_or_insert_with(|| example(policy, &facts, first));
                 continue;
             };
             decides[at] = true;
@@ -284,7 +298,7 @@ fn reports(policy: &Policy) -> (Vec<PolicyError>, usize) {
                 if let Some((fault, unit, error)) = misfit(policy, &policy.clauses[at], &facts, *date) {
                     found
                         .entry((at, fault, unit.cloned()))
-                        .or_insert_with(|| error(example(&facts, *date)));
+                        .or_insert_with(|| error(example(policy, &facts, *date)));
                 }
             }
         }
@@ -320,7 +334,7 @@ fn unreachable(policy: &Policy, silent: &[usize], periods: &[&[Date]]) -> Vec<Po
                         continue;
                     }
                     if let Some(by) = policy.clause_for(&facts, date) {
-                        taken.insert(*at, (by.id.clone(), example(&facts, date)));
+                        taken.insert(*at, (by.id.clone(), example(policy, &facts, date)));
                     }
                 }
             }
@@ -416,7 +430,7 @@ fn overlaps(policy: &Policy) -> Vec<Note> {
                 let note = found.entry(at).or_insert_with(|| Note {
                     clause: clauses[at].id.clone(),
                     before: Vec::new(),
-                    example: example(&facts, date),
+                    example: example(policy, &facts, date),
                 });
                 note.before.push(clauses[*after].id.clone());
                 false
@@ -426,10 +440,15 @@ fn overlaps(policy: &Policy) -> Vec<Note> {
     found.into_values().collect()
 }
 
-fn example(facts: &Facts, date: Date) -> String {
+/// A report as its inputs, on the first day on which one can come at such hours and the same clause decides.
+fn example(policy: &Policy, facts: &Facts, date: Date) -> String {
+    let decides = |date| policy.clause_for(facts, date).map(|clause| &clause.id);
+    let days = date.series(jiff::Span::new().days(1)).take(400);
+    let comes = |day: &Date| facts.hours.is_none_or(|hours| hours.comes_on(*day));
+    let day = days.filter(comes).find(|day| decides(*day) == decides(date));
     let inputs = Inputs {
         facts: facts.clone(),
-        date,
+        date: day.unwrap_or(date),
         conflict: None,
     };
     inputs.codes().join(" ")

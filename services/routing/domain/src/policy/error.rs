@@ -55,8 +55,8 @@ pub enum PolicyError {
         successor: UnitCode,
     },
     /// A succession that returns to itself.
-    #[error("the succession of {0} goes round in a circle: one unit of it must have no successor")]
-    SuccessionLoop(UnitCode),
+    #[error("the succession goes round in a circle ({}): one unit of it must have no successor", arrows(.0))]
+    SuccessionLoop(Vec<UnitCode>),
     /// Two clauses of one id.
     #[error("the clause {0} is stated twice: decisions name their clause, so each needs an id of its own")]
     DuplicateClause(String),
@@ -130,8 +130,13 @@ pub enum PolicyError {
         superior: UnitCode,
     },
     /// Levels above that return to where they began.
-    #[error("the levels above {0} go round in a circle: one unit of it must have no superior")]
-    SuperiorLoop(UnitCode),
+    #[error("on {date} the levels above go round in a circle ({}): one unit of it must have no superior", arrows(.circle))]
+    SuperiorLoop {
+        /// The units, the first one again at the end.
+        circle: Vec<UnitCode>,
+        /// The first day on which it is so: by then a unit may have the tasks of one that is stated.
+        date: Date,
+    },
     /// A report about a unit would have nowhere to go.
     #[error(
         "the clause {clause} gives {unit} a report about it ({example}), and no level above may get it: give the unit a superior, of oversight where the report may accuse"
@@ -168,6 +173,14 @@ pub enum PolicyError {
     },
 }
 
+fn arrows(circle: &[UnitCode]) -> String {
+    circle
+        .iter()
+        .map(UnitCode::as_str)
+        .collect::<Vec<_>>()
+        .join(" → ")
+}
+
 fn never(taken: Option<&(String, String)>) -> String {
     match taken {
         Some((by, example)) => {
@@ -202,7 +215,7 @@ impl PolicyError {
             Self::Gap { .. } => "gap",
             Self::NoSuperiorOn { .. } => "no_superior_on",
             Self::UnknownSuperior { .. } => "unknown_superior",
-            Self::SuperiorLoop(_) => "superior_loop",
+            Self::SuperiorLoop { .. } => "superior_loop",
             Self::NobodyAbove { .. } => "nobody_above",
             Self::NoLead { .. } => "no_lead",
             Self::NotOversight { .. } => "not_oversight",

@@ -9,8 +9,9 @@ use vietnam::places;
 use super::{Policy, When};
 use crate::date::day_after;
 use crate::facts::Facts;
+use crate::hours::Hours;
 
-/// One of each kind of report that clauses of these policies can tell apart: about 5,000 for each line, number and place they name.
+/// One of each kind of report that clauses of these policies can tell apart: about 5,000 for each line, number, time and place they name.
 pub(super) fn every_report(policies: &[&Policy]) -> impl Iterator<Item = Facts> + use<> {
     let came = came(policies);
     let topics = Topic::ALL.iter().copied().map(Some).chain([None]);
@@ -27,13 +28,15 @@ pub(super) fn every_report(policies: &[&Policy]) -> impl Iterator<Item = Facts> 
             level,
             line: None,
             number: None,
+            hours: None,
             wards: Vec::new(),
         })
     });
     by_level.flat_map(move |facts| {
-        let one = move |(line, number, wards): (Option<String>, Option<String>, Vec<u32>)| Facts {
+        let one = move |(line, number, hours, wards): Came| Facts {
             line,
             number,
+            hours,
             wards,
             ..facts.clone()
         };
@@ -41,21 +44,30 @@ pub(super) fn every_report(policies: &[&Policy]) -> impl Iterator<Item = Facts> 
     })
 }
 
-/// Line, number and wards: each that is named, and none.
-fn came(policies: &[&Policy]) -> Vec<(Option<String>, Option<String>, Vec<u32>)> {
+/// Line, number, hours and wards.
+type Came = (Option<String>, Option<String>, Option<Hours>, Vec<u32>);
+
+/// Each that is named, and none; all hours, if any are named.
+fn came(policies: &[&Policy]) -> Vec<Came> {
     let whens = || policies.iter().flat_map(|policy| policy.whens());
     let named = |list: fn(&When) -> &Vec<String>| -> BTreeSet<Option<String>> {
         let named = whens().flat_map(|when| list(when).iter().cloned());
         named.map(Some).chain([None]).collect()
     };
     let (lines, numbers) = (named(|when| &when.line), named(|when| &when.number));
+    let hours: Vec<Option<Hours>> = if whens().any(|when| !when.hours.is_empty()) {
+        Hours::ALL.iter().copied().map(Some).collect()
+    } else {
+        vec![None]
+    };
     let whens: Vec<&When> = whens().collect();
     let places = every_place(&whens);
     let mut came = Vec::new();
     for line in &lines {
         for number in &numbers {
-            for wards in &places {
-                came.push((line.clone(), number.clone(), wards.clone()));
+            for at in &hours {
+                let with = |wards: &Vec<u32>| (line.clone(), number.clone(), *at, wards.clone());
+                came.extend(places.iter().map(with));
             }
         }
     }

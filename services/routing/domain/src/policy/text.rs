@@ -9,6 +9,7 @@ use toml::{Spanned, Table};
 use super::conflict::Rule;
 use super::when::{Places, When};
 use super::{Clause, Policy, PolicyError};
+use crate::hours::Hours;
 use crate::unit::{Unit, UnitCode};
 
 /// The parts are read one by one, so that each of them can say what is wrong with it.
@@ -60,10 +61,14 @@ struct WhenText {
     level: Vec<Level>,
     line: Vec<String>,
     number: Vec<String>,
+    hours: Vec<String>,
     place: Vec<String>,
     from: Option<Date>,
     until: Option<Date>,
 }
+
+/// All hours in which offices do not work.
+const OUTSIDE: &str = "outside_working";
 
 /// Reads the text; what it says is checked by [`super::check`].
 pub(super) fn read(text: &str) -> Result<Policy, Vec<PolicyError>> {
@@ -178,10 +183,21 @@ impl When {
             level,
             line,
             number,
+            hours,
             place,
             from,
             until,
         } = text;
+        let mut times = Vec::new();
+        for name in &hours {
+            match name.parse() {
+                Ok(hours) => times.push(hours),
+                Err(_) if name == OUTSIDE => {
+                    times.extend([Hours::AfterHours, Hours::Weekend, Hours::Holiday])
+                }
+                Err(error) => return Err(format!("{error}, and {OUTSIDE} for all but working")),
+            }
+        }
         let place = (!place.is_empty()).then(|| Places::read(&place)).transpose();
         let place = place.map_err(|name| {
             format!(
@@ -196,6 +212,7 @@ impl When {
             level,
             line,
             number,
+            hours: times,
             place,
             from,
             until,

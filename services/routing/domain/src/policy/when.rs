@@ -8,6 +8,7 @@ use kernel::taxonomy::{Field, Kind, Level, Topic, Urgency};
 use vietnam::places;
 
 use crate::facts::Facts;
+use crate::hours::Hours;
 
 /// What a clause matches: each list is any-of, an empty one matches all; the days are those of the report.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +20,7 @@ pub(super) struct When {
     pub(super) level: Vec<Level>,
     pub(super) line: Vec<String>,
     pub(super) number: Vec<String>,
+    pub(super) hours: Vec<Hours>,
     pub(super) place: Option<Places>,
     pub(super) from: Option<Date>,
     pub(super) until: Option<Date>,
@@ -84,6 +86,7 @@ impl When {
             && any_of(&self.level, Some(&facts.level))
             && any_of(&self.line, facts.line.as_ref())
             && any_of(&self.number, facts.number.as_ref())
+            && any_of(&self.hours, facts.hours.as_ref())
             && self.place.as_ref().is_none_or(|place| place.hold(&facts.wards))
             && self.from.is_none_or(|from| from <= date)
             && self.until.is_none_or(|until| date <= until)
@@ -99,6 +102,7 @@ impl When {
         miss(&mut misses, "level", &self.level, Some(&facts.level));
         miss(&mut misses, "line", &self.line, facts.line.as_ref());
         miss(&mut misses, "number", &self.number, facts.number.as_ref());
+        miss(&mut misses, "hours", &self.hours, facts.hours.as_ref());
         if self.place.as_ref().is_some_and(|place| !place.hold(&facts.wards)) {
             misses.push(if facts.wards.is_empty() {
                 "no ward is known".to_owned()
@@ -116,6 +120,18 @@ impl When {
             misses.push(format!("it ended on {until}, the report is of {date}"));
         }
         misses
+    }
+
+    /// Whether no report can come at such hours on its days. A year has days of every sort, so no longer one needs a look.
+    pub(super) fn never_comes(&self) -> bool {
+        let (Some(from), Some(until)) = (self.from, self.until) else {
+            return false;
+        };
+        let mut days = from
+            .series(jiff::Span::new().days(1))
+            .take_while(|day| *day <= until)
+            .take(400);
+        !self.hours.is_empty() && !days.any(|day| self.hours.iter().any(|hours| hours.comes_on(day)))
     }
 
     /// Whether all that this matches the other matches too, as far as the lists alone show it.
@@ -137,6 +153,7 @@ impl When {
             && within(&self.level, &other.level)
             && within(&self.line, &other.line)
             && within(&self.number, &other.number)
+            && within(&self.hours, &other.hours)
             && match (&self.place, &other.place) {
                 (_, None) => true,
                 (None, Some(_)) => false,

@@ -32,6 +32,7 @@ pub(crate) fn routed(topic: Topic, kind: Kind, level: u8) -> Routed {
         level,
         line: None,
         number: None,
+        hours: None,
         wards: Vec::new(),
     };
     CITY.route(&facts, DAY)
