@@ -21,6 +21,14 @@ pub struct Event {
     pub json: Value,
 }
 
+impl Event {
+    /// Whether it is of a type, with or without its version.
+    #[must_use]
+    pub fn is(&self, kind: &str) -> bool {
+        self.kind == kind || self.kind.rsplit_once('.').is_some_and(|(name, _)| name == kind)
+    }
+}
+
 /// A stretch of history.
 #[derive(Clone, Debug)]
 pub struct Story(pub Vec<Event>);
@@ -53,9 +61,7 @@ impl Story {
 
     /// The events of a type (with or without version).
     pub fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Event> {
-        self.0
-            .iter()
-            .filter(move |e| e.kind == kind || e.kind.rsplit_once('.').is_some_and(|(name, _)| name == kind))
+        self.0.iter().filter(move |e| e.is(kind))
     }
 
     /// How many of a type.
@@ -96,7 +102,9 @@ impl Story {
     #[must_use]
     pub fn multiset(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        for event in &self.0 {
+        // Which of two reports of one matter finds the other depends on which came first.
+        let told = self.0.iter().filter(|event| !event.is(SUSPICION));
+        for event in told {
             let mut data = event.data.clone();
             without_times(&mut data);
             *counts
@@ -110,6 +118,9 @@ impl Story {
         counts
     }
 }
+
+/// That a report may be of the same matter as another.
+pub const SUSPICION: &str = "classification.duplicate_suspected";
 
 /// Members of `data` that hold a time, a position, or an id derived from one.
 const VARYING: [&str; 10] = [

@@ -1,10 +1,11 @@
 //! P3, once is once: a report sent twice, an event delivered twice, a crash at any line: one effect.
 
+use std::collections::HashSet;
 use std::process::Stdio;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hoiam_tests::story::differences;
+use hoiam_tests::story::{SUSPICION, differences};
 use hoiam_tests::system::wait_for;
 use hoiam_tests::{Feed, Story, System};
 use serde_json::{Value, json};
@@ -82,6 +83,12 @@ fn kill_9_at_random_moments_and_at_every_fail_point_during_a_feed_of_2000_change
         REPORTS,
         "every receipted report is there once"
     );
+    let mut suspected = HashSet::new();
+    for event in story.of(SUSPICION) {
+        let pair = (&event.case, event.data["of"].to_string());
+        assert!(suspected.insert(pair), "suspected twice: {event:?}");
+    }
+    assert!(!suspected.is_empty(), "the feed goes round the same reports");
     let differences = differences(&story.multiset(), &expected.multiset());
     assert!(
         differences.is_empty(),

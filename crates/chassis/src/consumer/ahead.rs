@@ -44,7 +44,7 @@ pub(super) struct Ahead {
     opens: Option<Purpose>,
     words: BoxStream<'static, Message>,
     waiting: VecDeque<(Instant, Announced)>,
-    looking: FuturesUnordered<BoxFuture<'static, Vec<Delivered>>>,
+    looking: FuturesUnordered<BoxFuture<'static, (CaseId, Vec<Delivered>)>>,
     /// Position of what was taken on ahead of the stream, and whether it is settled.
     taken: BTreeMap<u64, bool>,
 }
@@ -63,22 +63,21 @@ impl Ahead {
         })
     }
 
-    /// The events for us of a case that was told, beyond what the stream has brought up to `passed`. Waits for the first; safe to be dropped while it waits.
-    pub(super) async fn next(&mut self, passed: Position) -> Vec<Delivered> {
+    /// A case in a hurry, and its events for us beyond what the stream has brought up to `passed`. Safe to be dropped while it waits.
+    pub(super) async fn next(&mut self, passed: Position) -> (CaseId, Vec<Delivered>) {
         loop {
             let due = self.waiting.front().map(|(due, _)| *due);
             tokio::select! {
-                Some(found) = self.looking.next(), if !self.looking.is_empty() => return self.news(found, passed),
+                Some((case, found)) = self.looking.next(), if !self.looking.is_empty() => return (case, self.news(found, passed)),
                 Some(message) = self.words.next() => self.hear(&message),
                 () = async { tokio::time::sleep_until(due.unwrap_or_else(Instant::now)).await },
                     if due.is_some() && self.looking.len() < BESIDE_EACH_OTHER =>
                 {
-                    if let Some((_, word)) = self.waiting.pop_front()
-                        && word.position > passed
-                        && !self.taken.contains_key(&word.position.0)
-                    {
-                        self.looking.push(self.look(word.case).boxed());
+                    let Some((_, word)) = self.waiting.pop_front() else { continue };
+                    if word.position <= passed || self.taken.contains_key(&word.position.0) {
+                        return (word.case, Vec::new());
                     }
+                    self.looking.push(self.look(word.case).boxed());
                 }
                 else => std::future::pending().await,
             }
@@ -97,14 +96,14 @@ impl Ahead {
         }
     }
 
-    fn look(&self, case: CaseId) -> impl Future<Output = Vec<Delivered>> + Send + use<> {
+    fn look(&self, case: CaseId) -> impl Future<Output = (CaseId, Vec<Delivered>)> + Send + use<> {
         let (deps, wants, opens) = (self.deps.clone(), self.wants.clone(), self.opens);
         async move {
             let events = match deps.ledger.read_case(case).await {
                 Ok(events) => events,
                 Err(error) => {
                     tracing::debug!(error = %crate::telemetry::chain(&error), "not looked at ahead; it comes in its turn");
-                    return Vec::new();
+                    return (case, Vec::new());
                 }
             };
             let wanted = |kind: &str| {
@@ -116,10 +115,11 @@ impl Ahead {
                 .filter(|event| wanted(&event.kind))
                 .map(|event| Delivered { event, content: None })
                 .collect();
-            match opens {
+            let delivered = match opens {
                 Some(purpose) => open(deps, purpose, delivered).await,
                 None => delivered,
-            }
+            };
+            (case, delivered)
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use kernel::Position;
+use kernel::{CaseId, Position};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -21,8 +21,8 @@ use crate::telemetry::{names, trace};
 
 /// Most handlers at work at the same time; those that wait for their next attempt do not count.
 const BESIDE_EACH_OTHER: usize = 64;
-/// The same for what is handled ahead of the stream: it does not wait behind the flood.
-const AHEAD_BESIDE_EACH_OTHER: usize = 16;
+/// The same for cases in a hurry: they do not wait behind the flood.
+const HURRYING_BESIDE_EACH_OTHER: usize = 16;
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,25 +39,25 @@ struct Handled {
     outcome: Outcome,
 }
 
-/// An event, and whether it is handled ahead of the stream.
-struct Taken {
-    delivered: Delivered,
-    ahead: bool,
+/// What is under way of one case: one event is being handled, and what follows waits.
+struct Lane {
+    waiting: VecDeque<Delivered>,
+    /// Said when the case does not wait behind the others any longer.
+    hurry: CancellationToken,
 }
 
 struct Worker {
     reaction: Arc<dyn Reaction>,
     deps: Deps,
     at_work: Semaphore,
-    at_work_ahead: Semaphore,
+    hurrying: Semaphore,
     stop: CancellationToken,
 }
 
 /// All events under way in one shard.
 pub(super) struct Handling {
     worker: Arc<Worker>,
-    /// A lane is here while one of its events is being handled; what follows waits in it.
-    lanes: HashMap<Uuid, VecDeque<Taken>>,
+    lanes: HashMap<Uuid, Lane>,
     running: JoinSet<Handled>,
 }
 
@@ -67,7 +67,7 @@ impl Handling {
             reaction,
             deps,
             at_work: Semaphore::new(BESIDE_EACH_OTHER),
-            at_work_ahead: Semaphore::new(AHEAD_BESIDE_EACH_OTHER),
+            hurrying: Semaphore::new(HURRYING_BESIDE_EACH_OTHER),
             stop: CancellationToken::new(),
         });
         Self {
@@ -77,21 +77,30 @@ impl Handling {
         }
     }
 
-    /// Takes an event on, after those of its case that came before; `ahead`: the stream has not brought it yet.
-    pub(super) fn take_on(&mut self, delivered: Delivered, ahead: bool) {
-        let lane = delivered.event.case.map_or(delivered.event.stream.id, |c| c.0);
-        let taken = Taken { delivered, ahead };
-        match self.lanes.get_mut(&lane) {
-            Some(waiting) => waiting.push_back(taken),
+    /// Takes an event on, after those of its case that came before.
+    pub(super) fn take_on(&mut self, delivered: Delivered) {
+        let id = delivered.event.case.map_or(delivered.event.stream.id, |c| c.0);
+        match self.lanes.get_mut(&id) {
+            Some(lane) => lane.waiting.push_back(delivered),
             None => {
-                self.lanes.insert(lane, VecDeque::new());
-                self.start(lane, taken);
+                let hurry = CancellationToken::new();
+                self.start(id, delivered, hurry.clone());
+                let waiting = VecDeque::new();
+                self.lanes.insert(id, Lane { waiting, hurry });
             }
         }
     }
 
-    fn start(&mut self, lane: Uuid, taken: Taken) {
-        self.running.spawn(Arc::clone(&self.worker).handle(lane, taken));
+    /// Lets what is under way of a case wait behind no other.
+    pub(super) fn hurry(&self, case: CaseId) {
+        if let Some(lane) = self.lanes.get(&case.0) {
+            lane.hurry.cancel();
+        }
+    }
+
+    fn start(&mut self, lane: Uuid, delivered: Delivered, hurry: CancellationToken) {
+        self.running
+            .spawn(Arc::clone(&self.worker).handle(lane, delivered, hurry));
     }
 
     /// Waits for the next event to be settled; `None` when nothing is under way or the last one was told to stop. Safe to be dropped while it waits.
@@ -109,8 +118,12 @@ impl Handling {
             if outcome == Outcome::Stopped {
                 continue;
             }
-            match self.lanes.get_mut(&lane).and_then(VecDeque::pop_front) {
-                Some(next) if !self.worker.stop.is_cancelled() => self.start(lane, next),
+            let next = self
+                .lanes
+                .get_mut(&lane)
+                .and_then(|it| Some((it.waiting.pop_front()?, it.hurry.clone())));
+            match next {
+                Some((next, hurry)) if !self.worker.stop.is_cancelled() => self.start(lane, next, hurry),
                 _ => {
                     self.lanes.remove(&lane);
                 }
@@ -144,8 +157,8 @@ impl Handling {
 }
 
 impl Worker {
-    async fn handle(self: Arc<Self>, lane: Uuid, taken: Taken) -> Handled {
-        let event = &taken.delivered.event;
+    async fn handle(self: Arc<Self>, lane: Uuid, delivered: Delivered, hurry: CancellationToken) -> Handled {
+        let event = &delivered.event;
         let position = event.position;
         let span = tracing::info_span!(
             names::SPAN_HANDLE,
@@ -156,7 +169,8 @@ impl Worker {
             "case.id" = event.case.map(tracing::field::display),
         );
         trace::set_parent(&span, &event.traceparent);
-        let settle = trace::caused_by(event.traceparent.clone(), self.settle(&taken)).instrument(span);
+        let settle =
+            trace::caused_by(event.traceparent.clone(), self.settle(&delivered, &hurry)).instrument(span);
         let outcome = settle.await;
         Handled {
             lane,
@@ -166,12 +180,7 @@ impl Worker {
     }
 
     /// Attempts until it is done or parked.
-    async fn settle(&self, Taken { delivered, ahead }: &Taken) -> Outcome {
-        let at_work = if *ahead {
-            &self.at_work_ahead
-        } else {
-            &self.at_work
-        };
+    async fn settle(&self, delivered: &Delivered, hurry: &CancellationToken) -> Outcome {
         let consumer = self.reaction.consumer();
         if let Some(Opened::Refused(why)) = &delivered.content {
             // The ledger said so of this one event (it is damaged, say), and will say the same again.
@@ -182,7 +191,7 @@ impl Worker {
             if self.stop.is_cancelled() {
                 return Outcome::Stopped;
             }
-            let (reason, detail) = match self.attempt(delivered, at_work).await {
+            let (reason, detail) = match self.attempt(delivered, hurry).await {
                 Ok(()) => {
                     metrics::counter!(names::HANDLED, "consumer" => consumer, "outcome" => "done")
                         .increment(1);
@@ -211,8 +220,16 @@ impl Worker {
         }
     }
 
-    async fn attempt(&self, delivered: &Delivered, at_work: &Semaphore) -> Result<(), Failure> {
-        let Ok(_at_work) = at_work.acquire().await else {
+    async fn attempt(&self, delivered: &Delivered, hurry: &CancellationToken) -> Result<(), Failure> {
+        let hurrying = async {
+            hurry.cancelled().await;
+            self.hurrying.acquire().await
+        };
+        let permit = tokio::select! {
+            permit = self.at_work.acquire() => permit,
+            permit = hurrying => permit,
+        };
+        let Ok(_at_work) = permit else {
             return Err(Failure::transient(anyhow::anyhow!("stopping")));
         };
         let started = Instant::now();

@@ -262,11 +262,12 @@ impl Run<'_> {
                 }
                 Some(delivered) = async { Some(self.opening.as_mut()?.await) } => {
                     self.opening = None;
-                    delivered.into_iter().for_each(|d| self.handling.take_on(d, false));
+                    delivered.into_iter().for_each(|d| self.handling.take_on(d));
                 }
                 // Not while a batch is being opened: what it holds of the same case goes first.
-                delivered = self.ahead.next(self.cursor.passed()), if self.opening.is_none() => {
-                    delivered.into_iter().for_each(|d| self.handling.take_on(d, true));
+                (case, delivered) = self.ahead.next(self.cursor.passed()), if self.opening.is_none() => {
+                    delivered.into_iter().for_each(|d| self.handling.take_on(d));
+                    self.handling.hurry(case);
                 }
                 events = source.next(BATCH), if self.opening.is_none() && self.cursor.under_way() < WINDOW => {
                     let events = match events {

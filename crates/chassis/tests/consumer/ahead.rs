@@ -15,9 +15,9 @@ async fn append(world: &World, append: Append) -> Position {
 }
 
 /// A world with a flood that nobody gets through before the gate opens, the reaction at it, and a case that is none of the flood.
-async fn flooded() -> (World, std::sync::Arc<Echo>, CaseId) {
+async fn flooded(by: u128) -> (World, std::sync::Arc<Echo>, CaseId) {
     let world = World::start().await;
-    let mut all = cases(FLOOD + 1);
+    let mut all = cases(by + 1);
     let danger = all.pop().unwrap();
     world.accept(&all, 0..1).await;
     let echo = Echo::new(&world, "echo", move |case, _, _| {
@@ -32,7 +32,7 @@ async fn flooded() -> (World, std::sync::Arc<Echo>, CaseId) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_express_does_not_wait_behind_a_flood_and_is_handled_once() {
-    let (world, echo, danger) = flooded().await;
+    let (world, echo, danger) = flooded(FLOOD).await;
     let replica = world.replica("a", &echo).await;
     // The first of the flood are at work and go no further.
     echo.attempted(64).await;
@@ -68,7 +68,7 @@ async fn what_is_express_does_not_wait_behind_a_flood_and_is_handled_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_of_a_case_waits_in_the_flood_is_handled_before_what_is_express() {
-    let (world, echo, danger) = flooded().await;
+    let (world, echo, danger) = flooded(FLOOD).await;
     append(&world, accepted(danger, 0)).await;
     let replica = world.replica("a", &echo).await;
     echo.attempted(64).await;
@@ -90,7 +90,7 @@ async fn what_of_a_case_waits_in_the_flood_is_handled_before_what_is_express() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_dies_after_it_looked_ahead_has_done_it_once() {
-    let (world, echo, danger) = flooded().await;
+    let (world, echo, danger) = flooded(FLOOD).await;
     let replica = world.replica("a", &echo).await;
     echo.attempted(64).await;
     append(&world, accepted(danger, 0).express(true)).await;
@@ -108,4 +108,19 @@ async fn a_process_that_dies_after_it_looked_ahead_has_done_it_once() {
         .count();
     assert_eq!(of_danger, 1);
     assert_eq!(world.answers().await.len(), FLOOD as usize + 1);
+}
+
+/// The stream has brought it already, and it stands behind the others that were taken on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_express_overtakes_what_was_taken_on_before_it() {
+    let (world, echo, danger) = flooded(500).await;
+    let replica = world.replica("a", &echo).await;
+    echo.attempted(64).await;
+    append(&world, accepted(danger, 0).express(true)).await;
+    echo.has_handled(1).await;
+    assert_eq!(echo.handled.lock().unwrap()[0].0, danger);
+    echo.gate.send_replace(true);
+    world.caught_up("echo").await;
+    assert_eq!(echo.attempts(), 501);
+    replica.stop().await;
 }
